@@ -1,0 +1,1 @@
+//! The API server: client, projections, watches, patch queue, Lease, Events, records.

@@ -1,0 +1,1 @@
+//! Watches, allocation, patches.

@@ -1,0 +1,149 @@
+//! What the allocator is told and what it answers.
+
+use crate::addr::Family;
+use crate::config::Config;
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+
+/// Namespace and name of a Service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceKey {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl std::fmt::Display for ServiceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// `spec.ipFamilyPolicy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FamilyPolicy {
+    /// One family: the first of `families`.
+    SingleStack,
+    /// Both where they are to be had, else one.
+    PreferDualStack,
+    /// Both or nothing.
+    RequireDualStack,
+}
+
+/// A Service port's protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+/// What the user asked for, by annotation or `spec.loadBalancerIP`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// A pool by name.
+    pub pool: Option<String>,
+    /// Addresses; at most one of each family makes sense.
+    pub addresses: Vec<IpAddr>,
+    /// The text could not be understood: what and where, in words for the user.
+    pub malformed: Option<String>,
+}
+
+/// What the allocator needs to know of one Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Namespace and name.
+    pub key: ServiceKey,
+    /// The object's UID: a new one under the same name is another Service.
+    pub uid: String,
+    /// `creationTimestamp`, in seconds since 1970.
+    pub created: i64,
+    /// Whether it is ours to serve: type LoadBalancer, our class, not being deleted.
+    pub managed: bool,
+    /// `spec.ipFamilies`, in order; empty is treated as IPv4.
+    pub families: Vec<Family>,
+    /// `spec.ipFamilyPolicy`.
+    pub policy: FamilyPolicy,
+    /// Its ports.
+    pub ports: BTreeSet<(Protocol, u16)>,
+    /// What the user asked for.
+    pub request: Request,
+    /// The record annotation: the pools that its addresses came from.
+    pub record: Option<String>,
+    /// The addresses in its status.
+    pub status: Vec<IpAddr>,
+    /// The status has an entry that is no address (a hostname).
+    pub foreign_status: bool,
+    /// Whether it carries our finalizer.
+    pub finalizer: bool,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// A configuration was accepted.
+    Configured(Arc<Config>),
+    /// A Service was seen: new, changed, or the same again.
+    Applied(Service),
+    /// A Service is gone from the API server.
+    Deleted(ServiceKey),
+    /// The first list of Services is complete. Before it nothing is decided.
+    Synced,
+}
+
+/// What is to be written. Every decision names the UID that it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// These addresses are the Service's: finalizer, record and status are to say so, in one write.
+    Assign {
+        /// The Service.
+        key: ServiceKey,
+        /// Its UID.
+        uid: String,
+        /// IPv4 first.
+        addresses: Vec<IpAddr>,
+        /// The record annotation's value: the pool's name (two, comma-separated, where two pools gave an address each).
+        record: String,
+        /// The Service keeps what it has although something no longer fits (its pool was edited, a new request cannot be
+        /// had): why.
+        kept: Option<Refusal>,
+    },
+    /// The Service gets nothing: it is to be told why.
+    Refuse {
+        /// The Service.
+        key: ServiceKey,
+        /// Its UID.
+        uid: String,
+        /// Why, and what to change.
+        refusal: Refusal,
+    },
+    /// The Service no longer wants or may have its addresses: status, record and finalizer go, in one write.
+    Release {
+        /// The Service.
+        key: ServiceKey,
+        /// Its UID.
+        uid: String,
+        /// What it held.
+        addresses: Vec<IpAddr>,
+    },
+}
+
+/// Why a Service is not served as it asks. `Display` says what to change; [`Refusal::reason`] is the word for conditions.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no configuration with pools yet.
+    #[error("no address pools are configured: add one to the ConfigMap landfall-system/landfall")]
+    NoPools,
+}
+
+impl Refusal {
+    /// The condition's reason, in CamelCase.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NoPools => "NoPools",
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Heartbeats and claims heard on a segment become "answer for this address" and "stop".

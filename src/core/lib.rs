@@ -1,0 +1,15 @@
+//! Landfall's decisions, pure: data and `now` go in, decisions come out.
+//!
+//! * [`config`]: the ConfigMap's text becomes a checked configuration, or a list of errors with their lines.
+//! * [`addr`]: addresses, ranges and what is free in them.
+//! * [`alloc`]: which Service gets which address, and why another one gets none.
+//! * [`elect`]: heartbeats and claims heard on a segment become "answer for this address" and "stop".
+//! * [`wire`]: the bytes of ARP, NDP and Landfall's own frames.
+//!
+//! Nothing here knows a clock, a socket, a thread or Kubernetes.
+
+pub mod addr;
+pub mod alloc;
+pub mod config;
+pub mod elect;
+pub mod wire;

@@ -1,0 +1,1 @@
+//! The bytes of ARP, NDP and Landfall's own frames.

@@ -1,0 +1,3 @@
+//! Arguments, logging, run.
+
+fn main() {}

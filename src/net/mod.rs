@@ -1,0 +1,1 @@
+//! Packet sockets, BPF, netlink: the only unsafe code.

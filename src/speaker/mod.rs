@@ -1,0 +1,1 @@
+//! Watches, network and election become announcements and answers.
