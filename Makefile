@@ -1,0 +1,65 @@
+# `make demo` and `make test` are the two commands of the README; `make help` lists the rest.
+# Everything builds as the caller; root (sudo, where the caller is not root) is used only to install packages and for the
+# sandbox's network namespaces.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE := $(or $(LANDFALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/landfall)
+DENY_VERSION := 0.19.6
+DENY := $(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+CARGO ?= cargo
+# Runs what cargo built under root, with the tools' folder told to it.
+AS_ROOT = --config "target.'cfg(all())'.runner=['$(CURDIR)/tests/sandbox/as-root']"
+TOOLS = LANDFALL_TOOLS="$$(tests/sandbox/tools/install.sh)"
+
+.PHONY: help demo test test-unit test-root bench lint fmt clippy deny preflight tools clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: preflight ## a three-node cluster with Landfall on it; stays up until Ctrl-C
+	@$(TOOLS); export LANDFALL_TOOLS; \
+	$(CARGO) build --quiet --locked --package landfall --package landfall-sandbox --package landfall-demo; \
+	$(CARGO) $(AS_ROOT) run --quiet --locked --package landfall-demo
+
+test: preflight test-unit test-root ## every test
+
+test-unit: ## the tests that need no privilege
+	$(CARGO) test --locked --package landfall-core --package landfall-simulation
+	$(CARGO) test --locked --package landfall --lib --bins
+
+test-root: ## the tests in network namespaces and against a real cluster
+	$(TOOLS); export LANDFALL_TOOLS; \
+	$(CARGO) build --locked --workspace --bins; \
+	$(CARGO) $(AS_ROOT) test --locked --package landfall-sandbox -- --test-threads=1; \
+	$(CARGO) $(AS_ROOT) test --locked --package landfall --test net --test e2e -- --test-threads=1
+
+bench: preflight ## measures, and writes docs/benchmarks.md
+	$(TOOLS); export LANDFALL_TOOLS; \
+	$(CARGO) build --release --locked --package landfall --package landfall-sandbox --bins; \
+	$(CARGO) $(AS_ROOT) bench --locked --package landfall-bench
+
+lint: fmt clippy deny ## formatting, clippy with warnings denied, licences and sources of the dependencies
+
+fmt:
+	$(CARGO) fmt --all --check
+
+clippy:
+	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
+
+deny: $(DENY)
+	$(DENY) --locked check bans licenses sources
+
+$(DENY):
+	CARGO_TARGET_DIR=$(CACHE)/cargo-deny-target $(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --root $(CACHE)/cargo-deny-$(DENY_VERSION)
+	rm -rf $(CACHE)/cargo-deny-target
+
+preflight:
+	@tests/sandbox/preflight.sh
+
+tools: ## builds the cluster's programs (cached outside target/)
+	@tests/sandbox/tools/install.sh
+
+clean: ## removes what was built here; the cache of tools stays
+	$(CARGO) clean
