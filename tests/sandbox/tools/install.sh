@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the programs that the sandbox runs, through the Go module proxy, and prints the folder they are in.
+# Builds the programs that the sandbox runs, and the examples' ingress controller, through the Go module proxy, and prints
+# the folder they are in.
 # Each is cached by its module's pins outside target/, so a second call takes no time. Runs as the caller, never as root
 # by itself. kube-apiserver, etcd and kubectl are taken from KUBEBUILDER_ASSETS where it names a folder that has them.
 set -euo pipefail
@@ -9,13 +10,14 @@ export CGO_ENABLED=0 GOTOOLCHAIN="${GOTOOLCHAIN:-auto}" GOFLAGS="${GOFLAGS:-} -m
 [ "$GOTOOLCHAIN" = local ] && export GOTOOLCHAIN=auto
 
 say() { printf '%s\n' "$*" >&2; }
-pins() { cat "$here/$1/go.mod" "$here/$1/go.sum" | sha256sum | cut -c1-12; }
+pins() { (cd "$here/$1" && cat go.mod go.sum $(ls prepare.sh 2>/dev/null) | sha256sum | cut -c1-12); }
 version() { awk -v m="$2" '$1 == m { print $2; exit } $1 == "require" && $2 == m { print $3; exit }' "$here/$1/go.mod"; }
 
 bin=$cache/tools/$(cat "$here"/*/go.mod "$here"/*/go.sum | sha256sum | cut -c1-12)
 mkdir -p "$bin"
 
-# build MODULE PACKAGE NAME LDFLAGS: into a folder named by the pins, linked into $bin.
+# build MODULE PACKAGE NAME LDFLAGS: from a copy of the module (prepared by its prepare.sh, if it has one) into a folder
+# named by the pins, linked into $bin.
 build() {
     local module=$1 package=$2 name=$3 ldflags=$4 store
     store=$cache/build/$module-$(pins "$module")
@@ -23,8 +25,15 @@ build() {
     if [ ! -x "$store/$name" ]; then
         local start=$SECONDS
         say "tools: building $name (once; cached in $store)"
-        (cd "$here/$module" && go build -trimpath -ldflags "-s -w $ldflags" -o "$store/.$name" "$package")
+        rm -rf "$store/src"
+        cp -r "$here/$module" "$store/src"
+        (
+            cd "$store/src"
+            [ ! -x prepare.sh ] || ./prepare.sh
+            go build -trimpath -ldflags "-s -w $ldflags" -o "$store/.$name" "$package"
+        )
         mv "$store/.$name" "$store/$name"
+        rm -rf "$store/src"
         say "tools: $name built in $((SECONDS - start)) s"
     fi
     ln -sfn "$store/$name" "$bin/$name"
@@ -43,4 +52,5 @@ done
 for name in kube-controller-manager kube-proxy; do
     build kubernetes k8s.io/kubernetes/cmd/$name $name "$stamp"
 done
+build traefik github.com/traefik/traefik/v3/cmd/traefik traefik "-X github.com/traefik/traefik/v3/pkg/version.Version=$(version traefik github.com/traefik/traefik/v3)"
 echo "$bin"
