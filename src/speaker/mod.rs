@@ -1,1 +1,4 @@
 //! Watches, network and election become announcements and answers.
+
+pub mod announcer;
+pub mod responder;

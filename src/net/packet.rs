@@ -1,0 +1,148 @@
+//! Frames of one interface: heartbeats, ARP, and neighbour discovery.
+//!
+//! Each kind has a kernel socket of its own, bound to its ethertype: IPv4 traffic passes by untouched, a storm of ARP
+//! cannot crowd out heartbeats, and heartbeats that queued up during a pause are read before any question is answered.
+
+use super::{filter, sys};
+use landfall_core::wire::ethernet;
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use std::{
+    future::poll_fn,
+    io::{self, Read},
+    task::{Context, Poll, ready},
+};
+use tokio::io::unix::AsyncFd;
+
+/// What a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Traffic {
+    /// Landfall's own.
+    Heartbeat,
+    /// ARP.
+    Arp,
+    /// A neighbour solicitation or advertisement.
+    Ndp,
+}
+
+impl Traffic {
+    /// In the order in which they are read.
+    const ALL: [Self; 3] = [Self::Heartbeat, Self::Arp, Self::Ndp];
+
+    fn ethertype(self) -> u16 {
+        match self {
+            Self::Heartbeat => ethernet::HEARTBEAT,
+            Self::Arp => ethernet::ARP,
+            Self::Ndp => ethernet::IPV6,
+        }
+    }
+
+    fn filter(self) -> &'static [SockFilter] {
+        match self {
+            Self::Heartbeat | Self::Arp => &filter::FOR_US,
+            Self::Ndp => &filter::NEIGHBOURS_FOR_US,
+        }
+    }
+}
+
+/// A frame in the caller's buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Received {
+    /// Octets, the Ethernet header included. A frame longer than the buffer is cut off.
+    pub len: usize,
+    /// What it is.
+    pub traffic: Traffic,
+}
+
+/// The frames of one interface, in both directions.
+pub struct PacketSocket {
+    sockets: [(Traffic, AsyncFd<Socket>); 3],
+}
+
+impl PacketSocket {
+    /// Opens the sockets on an interface. Needs CAP_NET_RAW and a tokio runtime; works on an interface that is down, whose
+    /// first [`recv`](Self::recv) then says so.
+    pub fn open(interface: u32) -> io::Result<Self> {
+        let [heartbeat, arp, ndp] = Traffic::ALL;
+        Ok(Self { sockets: [open(interface, heartbeat)?, open(interface, arp)?, open(interface, ndp)?] })
+    }
+
+    /// The next frame. One that finds [`is_link_down`] true of its error closes the socket and opens it again when
+    /// netlink reports the interface up. Cancel safe; for one task at a time.
+    pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        poll_fn(|context| self.poll_recv(context, buffer)).await
+    }
+
+    fn poll_recv(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Received>> {
+        for (traffic, socket) in &self.sockets {
+            if let Poll::Ready(len) = poll_read(socket, context, buffer) {
+                return Poll::Ready(len.map(|len| Received { len, traffic: *traffic }));
+            }
+        }
+        Poll::Pending
+    }
+
+    /// A frame that is there already, or none: for reading a queue empty.
+    pub fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
+        for (traffic, socket) in &self.sockets {
+            match socket.get_ref().read(buffer) {
+                Ok(len) => return Ok(Some(Received { len, traffic: *traffic })),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sends a frame, Ethernet header included, now or never: `WouldBlock` or ENOBUFS say that the interface's queue is
+    /// full.
+    pub fn send(&self, frame: &[u8]) -> io::Result<()> {
+        let ethertype = match frame {
+            [_, _, _, _, _, _, _, _, _, _, _, _, a, b, ..] => u16::from_be_bytes([*a, *b]),
+            _ => return Err(io::Error::new(io::ErrorKind::InvalidInput, "a frame without an Ethernet header")),
+        };
+        // The kernel takes the frame's protocol from the socket, not from the octets.
+        let socket = self.sockets.iter().find(|(traffic, _)| traffic.ethertype() == ethertype);
+        let (_, socket) = socket.ok_or_else(|| {
+            io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("a frame of ethertype {ethertype:#06x}, which is not ours"),
+            )
+        })?;
+        socket.get_ref().send(frame).map(drop)
+    }
+
+    /// Frames of each kind that were lost since the last call, because they found the queue full.
+    pub fn take_drops(&self) -> io::Result<[(Traffic, u32); 3]> {
+        let mut drops = Traffic::ALL.map(|traffic| (traffic, 0));
+        for ((_, count), (_, socket)) in drops.iter_mut().zip(&self.sockets) {
+            *count = sys::take_drops(socket.get_ref())?;
+        }
+        Ok(drops)
+    }
+}
+
+/// Whether the error says that the interface is down or gone.
+pub fn is_link_down(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENETDOWN | libc::ENXIO | libc::ENODEV))
+}
+
+/// Protocol 0 receives nothing, so the filter is in place before the first frame.
+fn open(interface: u32, traffic: Traffic) -> io::Result<(Traffic, AsyncFd<Socket>)> {
+    let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(0)))?;
+    socket.attach_filter(traffic.filter())?;
+    sys::ignore_outgoing(&socket)?;
+    if traffic == Traffic::Heartbeat {
+        sys::join_group(&socket, interface, ethernet::HEARTBEAT_GROUP.octets())?;
+    }
+    socket.bind(&sys::link_address(interface, traffic.ethertype())?)?;
+    Ok((traffic, sys::register(socket)?))
+}
+
+fn poll_read(socket: &AsyncFd<Socket>, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+    loop {
+        let mut guard = ready!(socket.poll_read_ready(context))?;
+        if let Ok(result) = guard.try_io(|socket| socket.get_ref().read(buffer)) {
+            return Poll::Ready(result);
+        }
+    }
+}

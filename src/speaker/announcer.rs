@@ -1,0 +1,113 @@
+//! Tells a segment at once that a VIP moved here: gratuitous ARP and unsolicited neighbour advertisements.
+//!
+//! A schedule, pure: VIPs acquired and released go in, with the time; out comes what is to be said now. A VIP is announced
+//! when it is acquired and 40, 600 and 1,300 ms later (a neighbour may have ignored the first because it had updated its
+//! entry less than a second ago, and a lost one costs a client more than the take-over took), then every minute for
+//! switches that have forgotten the station. All together keep to a pace, first announcements before repeated ones.
+
+use landfall_core::wire::{
+    arp,
+    ethernet::{Frame, MacAddr},
+    ndp,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
+
+/// From each announcement of a VIP to its next; the last one repeats.
+const GAPS: [Duration; 4] =
+    [Duration::from_millis(40), Duration::from_millis(560), Duration::from_millis(700), Duration::from_secs(60)];
+/// One announcement is two frames: 500 frames/s.
+const PACE: Duration = Duration::from_millis(4);
+/// Announcements that may go out at once after a quiet time.
+const BURST: u32 = 25;
+
+/// The frames that announce `vip` as the station `mac`: for IPv4 both forms of gratuitous ARP, for IPv6 an
+/// advertisement to all nodes and one to all routers.
+pub fn frames(vip: IpAddr, mac: MacAddr) -> [Frame; 2] {
+    match vip {
+        IpAddr::V4(ip) => [arp::announcement(mac, ip), arp::gratuitous_reply(mac, ip)],
+        IpAddr::V6(ip) => [ndp::unsolicited(mac, ip, ndp::ALL_NODES), ndp::unsolicited(mac, ip, ndp::ALL_ROUTERS)],
+    }
+}
+
+/// A VIP on one of the node's interfaces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The interface's index.
+    pub interface: u32,
+    /// The VIP.
+    pub vip: IpAddr,
+}
+
+/// The schedule of one node.
+#[derive(Debug, Default)]
+pub struct Announcer {
+    places: BTreeMap<Place, Next>,
+    /// By time: not due yet.
+    waiting: BTreeSet<(Duration, Place)>,
+    /// By round, then time: due, and held back by the pace alone.
+    ready: BTreeSet<(usize, Duration, Place)>,
+    /// When the pace's bucket would be full again: each announcement moves it on by [`PACE`].
+    full: Duration,
+}
+
+/// A place's next announcement.
+#[derive(Debug, Clone, Copy)]
+struct Next {
+    round: usize,
+    at: Duration,
+}
+
+impl Announcer {
+    /// `place` was acquired: it is announced at once, whatever was planned for it.
+    pub fn acquire(&mut self, place: Place, now: Duration) {
+        self.release(place);
+        self.plan(place, Next { round: 0, at: now });
+    }
+
+    /// `place` is not ours any more.
+    pub fn release(&mut self, place: Place) {
+        if let Some(Next { round, at }) = self.places.remove(&place) {
+            self.waiting.remove(&(at, place));
+            self.ready.remove(&(round, at, place));
+        }
+    }
+
+    /// What is to be announced now. Times are a clock's that only moves forward.
+    pub fn due(&mut self, now: Duration) -> Vec<Place> {
+        while let Some((at, place)) = self.waiting.first().copied().filter(|(at, _)| *at <= now) {
+            self.waiting.pop_first();
+            if let Some(next) = self.places.get(&place) {
+                self.ready.insert((next.round, at, place));
+            }
+        }
+        let mut due = Vec::new();
+        while self.room_at() <= now {
+            let Some((round, _, place)) = self.ready.pop_first() else { break };
+            self.full = self.full.max(now) + PACE;
+            self.plan(place, Next { round: round + 1, at: now + GAPS[round.min(GAPS.len() - 1)] });
+            due.push(place);
+        }
+        due
+    }
+
+    /// When [`due`](Self::due) has something to say next.
+    pub fn deadline(&self) -> Option<Duration> {
+        let waiting = self.waiting.first().map(|(at, _)| (*at).max(self.room_at()));
+        let ready = self.ready.first().map(|_| self.room_at());
+        [waiting, ready].into_iter().flatten().min()
+    }
+
+    /// From when on the pace has room for one announcement.
+    fn room_at(&self) -> Duration {
+        (self.full + PACE).saturating_sub(PACE * BURST)
+    }
+
+    fn plan(&mut self, place: Place, next: Next) {
+        self.places.insert(place, next);
+        self.waiting.insert((next.at, place));
+    }
+}
