@@ -1,1 +1,23 @@
-//! The API server: client, projections, watches, patch queue, Lease, Events, records.
+//! The API server, as Landfall sees it: what is read from it is projected to the few fields that are used, and what is
+//! written to it is planned elsewhere and sent from here.
+//!
+//! * [`client`] connects; [`watch()`] turns a list and its watch into changes.
+//! * [`service`], [`endpoints`], [`node`], [`accepted`]: objects become small projections.
+//! * [`queue`] orders what is to be written, [`lease`] says whether this replica may, [`events`] tells the user.
+//! * [`record`] is the one object that a speaker writes.
+//! * [`names`] has every name that others can see.
+
+pub mod accepted;
+pub mod client;
+pub mod endpoints;
+pub mod events;
+pub mod lease;
+pub mod names;
+pub mod node;
+mod object;
+pub mod queue;
+pub mod record;
+pub mod service;
+pub mod watch;
+
+pub use watch::{Change, ObjectName, watch};

@@ -1,0 +1,214 @@
+//! Kubernetes Events: what happened, told on the object it happened to.
+//!
+//! They are a courtesy: the condition on the object is the state. So they wait in a bounded queue, go at a limited rate that
+//! leaves the API server to the writes that matter, are not repeated while the last telling is fresh, and are dropped, and
+//! counted, when there are too many.
+
+use k8s_openapi::{
+    api::{core::v1::ObjectReference, events::v1::Event},
+    apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
+    jiff::Timestamp,
+};
+use kube::{Api, Client, api::PostParams};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
+use tracing::{debug, warn};
+
+/// So many may wait.
+const WAITING: usize = 1000;
+/// One per so long.
+const PACE: Duration = Duration::from_millis(50);
+/// The same words on the same object are not said again within so long.
+const FRESH: Duration = Duration::from_secs(600);
+/// How long one call may take.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// The API's limit for a note, in bytes.
+const NOTE: usize = 1024;
+
+/// How serious it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// As it should be.
+    Normal,
+    /// Something for the user to look at.
+    Warning,
+}
+
+/// What is told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Telling {
+    /// How serious it is.
+    pub severity: Severity,
+    /// The word for programs, CamelCase.
+    pub reason: &'static str,
+    /// The words for people; cut to 1,024 bytes.
+    pub note: String,
+}
+
+/// Takes Events; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Teller {
+    queue: mpsc::Sender<(ObjectReference, Telling)>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Teller {
+    /// Starts the task that sends Events in the name of `controller` on `instance`. It ends with the last clone.
+    pub fn start(client: Client, controller: &'static str, instance: String) -> Self {
+        let (queue, waiting) = mpsc::channel(WAITING);
+        tokio::spawn(send_all(client, controller, instance, waiting));
+        Self { queue, dropped: Arc::default() }
+    }
+
+    /// Tells `telling` on `about`, soon; never waits.
+    pub fn tell(&self, about: ObjectReference, telling: Telling) {
+        if self.queue.try_send((about, telling)).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// How many Events were dropped because too many waited.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+async fn send_all(
+    client: Client,
+    controller: &'static str,
+    instance: String,
+    mut waiting: mpsc::Receiver<(ObjectReference, Telling)>,
+) {
+    let mut pace = interval(PACE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut fresh = Fresh::default();
+    while let Some((about, telling)) = waiting.recv().await {
+        let Telling { reason, note, .. } = &telling;
+        debug!(namespace = about.namespace, name = about.name, reason, note, "event");
+        if !fresh.is_new(&about, &telling, Instant::now()) {
+            continue;
+        }
+        pace.tick().await;
+        let namespace = about.namespace.clone().unwrap_or_default();
+        let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
+        let event = event(about, telling, controller, &instance, Timestamp::now());
+        match timeout(TIMEOUT, api.create(&PostParams::default(), &event)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => warn!(namespace, reason = event.reason, %error, "an Event could not be sent"),
+            Err(_) => warn!(namespace, reason = event.reason, "an Event could not be sent in time"),
+        }
+    }
+}
+
+/// What was said lately.
+#[derive(Default)]
+struct Fresh(BTreeMap<(String, Telling), Instant>);
+
+impl Fresh {
+    fn is_new(&mut self, about: &ObjectReference, telling: &Telling, now: Instant) -> bool {
+        if self.0.len() >= WAITING {
+            self.0.retain(|_, said| now.duration_since(*said) < FRESH);
+        }
+        if self.0.len() >= WAITING {
+            // More news than can be remembered: better twice than never.
+            self.0.clear();
+        }
+        let key = (about.uid.clone().unwrap_or_default(), telling.clone());
+        self.0.insert(key, now).is_none_or(|said| now.duration_since(said) >= FRESH)
+    }
+}
+
+fn event(about: ObjectReference, telling: Telling, controller: &str, instance: &str, now: Timestamp) -> Event {
+    let name = about.name.as_deref().unwrap_or_default();
+    let mut note = telling.note;
+    if note.len() > NOTE {
+        note.truncate(note.floor_char_boundary(NOTE - '…'.len_utf8()));
+        note.push('…');
+    }
+    Event {
+        metadata: ObjectMeta {
+            // The API server's own clients name Events so: the object's name and a time nobody else has.
+            name: Some(format!("{name}.{:x}", now.as_nanosecond())),
+            namespace: about.namespace.clone(),
+            ..ObjectMeta::default()
+        },
+        action: Some(telling.reason.to_owned()),
+        event_time: Some(MicroTime(now)),
+        note: Some(note),
+        reason: Some(telling.reason.to_owned()),
+        regarding: Some(about),
+        reporting_controller: Some(controller.to_owned()),
+        reporting_instance: Some(instance.to_owned()),
+        type_: Some(format!("{:?}", telling.severity)),
+        ..Event::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn about(uid: &str) -> ObjectReference {
+        serde_json::from_value(json!({"kind": "Service", "namespace": "shop", "name": "web", "uid": uid})).unwrap()
+    }
+
+    fn telling(note: &str) -> Telling {
+        Telling { severity: Severity::Warning, reason: "AllocationFailed", note: note.into() }
+    }
+
+    #[test]
+    fn the_same_words_on_the_same_object_are_not_repeated_while_fresh() {
+        let (mut fresh, start) = (Fresh::default(), Instant::now());
+        assert!(fresh.is_new(&about("1"), &telling("full"), start));
+        assert!(!fresh.is_new(&about("1"), &telling("full"), start + FRESH / 2));
+        assert!(fresh.is_new(&about("1"), &telling("taken"), start));
+        assert!(fresh.is_new(&about("2"), &telling("full"), start));
+        assert!(fresh.is_new(&about("1"), &telling("full"), start + FRESH * 2));
+    }
+
+    #[test]
+    fn memory_of_what_was_said_is_bounded() {
+        let (mut fresh, start) = (Fresh::default(), Instant::now());
+        for uid in 0..10 * WAITING {
+            assert!(fresh.is_new(&about(&uid.to_string()), &telling("full"), start));
+        }
+        assert!(fresh.0.len() <= WAITING);
+    }
+
+    #[test]
+    fn an_event_is_whole_and_its_note_fits() {
+        let made = event(about("1"), telling("full"), "c", "i", Timestamp::UNIX_EPOCH);
+        let expected = json!({
+            "apiVersion": "events.k8s.io/v1", "kind": "Event",
+            "metadata": {"name": "web.0", "namespace": "shop"},
+            "action": "AllocationFailed", "reason": "AllocationFailed", "note": "full", "type": "Warning",
+            "eventTime": "1970-01-01T00:00:00.000000Z",
+            "regarding": {"kind": "Service", "namespace": "shop", "name": "web", "uid": "1"},
+            "reportingController": "c", "reportingInstance": "i"
+        });
+        assert_eq!(serde_json::to_value(made).unwrap(), expected);
+        let long = event(about("1"), telling(&"ü".repeat(2000)), "c", "i", Timestamp::UNIX_EPOCH).note.unwrap();
+        assert!(long.len() <= NOTE && long.ends_with('…'));
+    }
+
+    #[tokio::test]
+    async fn too_many_are_dropped_and_counted() {
+        let (queue, _waiting) = mpsc::channel(2);
+        let teller = Teller { queue, dropped: Arc::default() };
+        for _ in 0..5 {
+            teller.tell(about("1"), telling("full"));
+        }
+        assert_eq!(teller.dropped(), 3);
+    }
+}

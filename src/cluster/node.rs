@@ -1,0 +1,114 @@
+//! A Node object becomes its labels and whether load balancers must keep off it.
+
+use super::{
+    names,
+    object::{lean_metadata, stands_for},
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A Node as it is sent.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct NodeObject {
+    #[serde(deserialize_with = "lean_metadata")]
+    metadata: ObjectMeta,
+    spec: Spec,
+}
+
+stands_for!(NodeObject, k8s_openapi::api::core::v1::Node);
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Spec {
+    taints: Option<Vec<Taint>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Taint {
+    key: String,
+}
+
+/// Why no address may be announced from a node. Not being Ready alone is no reason (KEP-3458).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+pub enum Exclusion {
+    /// It carries the label [`names::EXCLUDE_NODE`].
+    #[error("the node is labelled {}", names::EXCLUDE_NODE)]
+    Label,
+    /// The cluster autoscaler is about to delete it.
+    #[error("the node is tainted {}", names::AUTOSCALER_TAINT)]
+    Autoscaler,
+    /// It is being deleted.
+    #[error("the node is being deleted")]
+    Deleting,
+}
+
+/// What a speaker keeps of its node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its name.
+    pub name: String,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Why it must not announce, if it must not.
+    pub excluded: Option<Exclusion>,
+}
+
+impl Node {
+    /// Projects `object`.
+    pub fn new(object: NodeObject) -> Self {
+        let NodeObject { metadata, spec } = object;
+        let labels = metadata.labels.unwrap_or_default();
+        // Presence excludes, and only a plain "false" includes again: older clusters knew presence alone.
+        let labelled = labels.get(names::EXCLUDE_NODE).is_some_and(|value| !is_false(value));
+        let excluded = if metadata.deletion_timestamp.is_some() {
+            Some(Exclusion::Deleting)
+        } else if labelled {
+            Some(Exclusion::Label)
+        } else if spec.taints.iter().flatten().any(|taint| taint.key == names::AUTOSCALER_TAINT) {
+            Some(Exclusion::Autoscaler)
+        } else {
+            None
+        };
+        Self { name: metadata.name.unwrap_or_default(), labels, excluded }
+    }
+}
+
+/// What Go's `strconv.ParseBool`, by which Kubernetes reads the label, takes for false.
+fn is_false(text: &str) -> bool {
+    matches!(text, "0" | "f" | "F" | "false" | "False" | "FALSE")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn excluded(change: impl FnOnce(&mut Value)) -> Option<Exclusion> {
+        let mut node = json!({"metadata": {"name": "n1", "labels": {}}, "spec": {}});
+        change(&mut node);
+        Node::new(serde_json::from_value(node).unwrap()).excluded
+    }
+
+    #[test]
+    fn a_node_is_excluded_by_label_taint_or_deletion() {
+        let label =
+            |value: &'static str| move |n: &mut Value| n["metadata"]["labels"][names::EXCLUDE_NODE] = json!(value);
+        assert_eq!(excluded(|_| ()), None);
+        for value in ["", "true", "yes", "nonsense"] {
+            assert_eq!(excluded(label(value)), Some(Exclusion::Label), "{value:?}");
+        }
+        for value in ["false", "0", "F"] {
+            assert_eq!(excluded(label(value)), None, "{value:?}");
+        }
+        let taint = |key: &'static str| {
+            move |n: &mut Value| n["spec"]["taints"] = json!([{"key": key, "effect": "NoSchedule"}])
+        };
+        assert_eq!(excluded(taint(names::AUTOSCALER_TAINT)), Some(Exclusion::Autoscaler));
+        assert_eq!(excluded(taint("node.kubernetes.io/not-ready")), None);
+        let deleting = |n: &mut Value| n["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z");
+        assert_eq!(excluded(deleting), Some(Exclusion::Deleting));
+    }
+}

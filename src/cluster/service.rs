@@ -1,0 +1,202 @@
+//! A Service object becomes what the allocator decides by, and what a patch is planned against.
+//!
+//! [`ServiceObject`] is the object as the API server sends it, no more of it than is read. [`Service`] is what the
+//! controller keeps of it, [`Announced`] what a speaker keeps.
+
+use super::{
+    names,
+    object::{lean_metadata, stands_for},
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use landfall_core::{
+    addr::Family,
+    alloc::{self, FamilyPolicy, Protocol, ServiceKey},
+};
+use serde::Deserialize;
+use std::net::IpAddr;
+
+mod request;
+
+/// A Service as it is sent.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct ServiceObject {
+    #[serde(deserialize_with = "lean_metadata")]
+    metadata: ObjectMeta,
+    spec: Spec,
+    status: Status,
+}
+
+stands_for!(ServiceObject, k8s_openapi::api::core::v1::Service);
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Spec {
+    r#type: String,
+    load_balancer_class: Option<String>,
+    #[serde(rename = "loadBalancerIP")]
+    load_balancer_ip: Option<String>,
+    ip_families: Vec<String>,
+    ip_family_policy: Option<String>,
+    external_traffic_policy: Option<String>,
+    ports: Vec<Port>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Port {
+    protocol: Option<String>,
+    port: u16,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Status {
+    load_balancer: LoadBalancer,
+    conditions: Vec<Condition>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct LoadBalancer {
+    ingress: Vec<Ingress>,
+}
+
+/// An entry of `status.loadBalancer.ingress`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Ingress {
+    ip: Option<String>,
+    hostname: Option<String>,
+    ip_mode: Option<String>,
+}
+
+impl Ingress {
+    /// Whether the entry says that `address` is answered for by us: kube-proxy may then short-cut it in the cluster
+    /// (KEP-1860).
+    pub fn is_vip(&self, address: IpAddr) -> bool {
+        let vip = matches!(self.ip_mode.as_deref(), None | Some("VIP"));
+        vip && self.hostname.is_none() && self.address() == Some(address)
+    }
+
+    fn address(&self) -> Option<IpAddr> {
+        self.ip.as_ref()?.parse().ok()
+    }
+}
+
+/// A condition of the Service's status.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct Condition {
+    r#type: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// The word for programs.
+    pub reason: String,
+    /// The words for people.
+    pub message: String,
+}
+
+/// What the controller keeps of a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// What the allocator decides by.
+    pub alloc: alloc::Service,
+    /// The version that a patch names as its precondition.
+    pub resource_version: String,
+    /// Whether it is on its way out: only finalizers keep it.
+    pub deleting: bool,
+    /// The status as it stands.
+    pub ingress: Vec<Ingress>,
+    /// Our condition [`names::ALLOCATED`].
+    pub allocated: Option<Condition>,
+}
+
+impl Service {
+    /// Projects `object`. Ours to serve are the Services of class `class`; where that is `None`, those without a class
+    /// (KEP-1959).
+    pub fn new(object: ServiceObject, class: Option<&str>) -> Self {
+        let ServiceObject { metadata, spec, status } = object;
+        let annotation = |name: &str| metadata.annotations.as_ref()?.get(name).map(String::as_str);
+        let deleting = metadata.deletion_timestamp.is_some();
+        let ours = spec.r#type == LOAD_BALANCER && spec.load_balancer_class.as_deref() == class;
+        let ingress = status.load_balancer.ingress;
+        let addresses: Vec<IpAddr> = ingress.iter().filter_map(Ingress::address).collect();
+        let alloc = alloc::Service {
+            managed: ours && !deleting,
+            families: spec.ip_families.iter().filter_map(|family| parse_family(family)).collect(),
+            policy: match spec.ip_family_policy.as_deref() {
+                Some("RequireDualStack") => FamilyPolicy::RequireDualStack,
+                Some("PreferDualStack") => FamilyPolicy::PreferDualStack,
+                _ => FamilyPolicy::SingleStack,
+            },
+            ports: spec.ports.iter().filter_map(|port| Some((parse_protocol(port)?, port.port))).collect(),
+            request: request::request(annotation, spec.load_balancer_ip.as_deref()),
+            record: annotation(names::ALLOCATED_FROM).map(str::to_owned),
+            foreign_status: addresses.len() != ingress.len(),
+            status: addresses,
+            finalizer: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == names::FINALIZER),
+            created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
+            key: key(&metadata),
+            uid: metadata.uid.unwrap_or_default(),
+        };
+        let allocated = status.conditions.into_iter().find(|condition| condition.r#type == names::ALLOCATED);
+        let resource_version = metadata.resource_version.unwrap_or_default();
+        Self { alloc, resource_version, deleting, ingress, allocated }
+    }
+}
+
+/// What a speaker keeps of a Service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    /// Namespace and name.
+    pub key: ServiceKey,
+    /// The object's UID.
+    pub uid: String,
+    /// The addresses to announce: those in its status, where the controller's record says that they are Landfall's.
+    /// Empty for every other Service.
+    pub vips: Vec<IpAddr>,
+    /// `externalTrafficPolicy: Local`: only a node with a usable endpoint may announce (KEP-1669).
+    pub local: bool,
+}
+
+impl Announced {
+    /// Projects `object`. A Service that is being deleted stays announced until its release is written.
+    pub fn new(object: ServiceObject) -> Self {
+        let ServiceObject { metadata, spec, status } = object;
+        let recorded = metadata.annotations.as_ref().is_some_and(|all| all.contains_key(names::ALLOCATED_FROM));
+        let vips = if recorded && spec.r#type == LOAD_BALANCER {
+            status.load_balancer.ingress.iter().filter_map(Ingress::address).collect()
+        } else {
+            Vec::new()
+        };
+        let local = spec.external_traffic_policy.as_deref() == Some("Local");
+        Self { key: key(&metadata), uid: metadata.uid.unwrap_or_default(), vips, local }
+    }
+}
+
+const LOAD_BALANCER: &str = "LoadBalancer";
+
+fn key(metadata: &ObjectMeta) -> ServiceKey {
+    super::ObjectName::of(metadata).into()
+}
+
+fn parse_family(text: &str) -> Option<Family> {
+    match text {
+        "IPv4" => Some(Family::V4),
+        "IPv6" => Some(Family::V6),
+        _ => None,
+    }
+}
+
+fn parse_protocol(port: &Port) -> Option<Protocol> {
+    match port.protocol.as_deref().unwrap_or("TCP") {
+        "TCP" => Some(Protocol::Tcp),
+        "UDP" => Some(Protocol::Udp),
+        "SCTP" => Some(Protocol::Sctp),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

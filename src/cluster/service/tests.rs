@@ -1,0 +1,112 @@
+use super::*;
+use landfall_core::alloc::Request;
+use serde_json::{Value, json};
+
+fn object(change: impl FnOnce(&mut Value)) -> ServiceObject {
+    let mut object = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {
+            "namespace": "shop", "name": "web", "uid": "u1", "resourceVersion": "42",
+            "creationTimestamp": "2026-11-24T12:00:00Z",
+            "finalizers": ["service.kubernetes.io/load-balancer-cleanup"],
+            "annotations": {"landfall.dev/allocated-from": "default"},
+            "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}]
+        },
+        "spec": {
+            "type": "LoadBalancer", "ipFamilies": ["IPv6", "IPv4"], "ipFamilyPolicy": "PreferDualStack",
+            "externalTrafficPolicy": "Local", "allocateLoadBalancerNodePorts": false,
+            "ports": [{"port": 53, "protocol": "UDP"}, {"port": 80, "protocol": "TCP", "nodePort": 30080}]
+        },
+        "status": {
+            "loadBalancer": {"ingress": [{"ip": "198.51.100.100", "ipMode": "VIP"}, {"ip": "2001:db8::1", "ipMode": "VIP"}]},
+            "conditions": [
+                {"type": "example.com/Other", "status": "True", "reason": "Yes", "message": ""},
+                {"type": "landfall.dev/Allocated", "status": "True", "reason": "Allocated", "message": "ok",
+                 "lastTransitionTime": "2026-11-24T12:00:00Z"}
+            ]
+        }
+    });
+    change(&mut object);
+    serde_json::from_value(object).unwrap()
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_service_is_projected_whole() {
+    let service = Service::new(object(|_| ()), None);
+    let expected = alloc::Service {
+        key: ServiceKey { namespace: "shop".into(), name: "web".into() },
+        uid: "u1".into(),
+        created: 1_795_521_600,
+        managed: true,
+        families: vec![Family::V6, Family::V4],
+        policy: FamilyPolicy::PreferDualStack,
+        ports: [(Protocol::Tcp, 80), (Protocol::Udp, 53)].into(),
+        request: Request::default(),
+        record: Some("default".into()),
+        status: vec![ip("198.51.100.100"), ip("2001:db8::1")],
+        foreign_status: false,
+        finalizer: true,
+    };
+    assert_eq!(service.alloc, expected);
+    assert_eq!(service.resource_version, "42");
+    assert!(!service.deleting);
+    assert!(service.ingress[0].is_vip(ip("198.51.100.100")) && service.ingress[1].is_vip(ip("2001:db8::1")));
+    assert_eq!(service.allocated.map(|condition| condition.reason).as_deref(), Some("Allocated"));
+}
+
+#[test]
+fn a_service_without_anything_optional_is_projected() {
+    let bare = json!({"metadata": {"namespace": "shop", "name": "web"}, "spec": {"type": "ClusterIP"}});
+    let service = Service::new(serde_json::from_value(bare).unwrap(), None);
+    assert!(!service.alloc.managed && service.alloc.status.is_empty() && service.alloc.record.is_none());
+    assert_eq!(service.allocated, None);
+}
+
+/// A change of the fixture; the controller's class; whether the Service is then ours to serve.
+type Case = (fn(&mut Value), Option<&'static str>, bool);
+
+#[test]
+fn ours_to_serve_is_what_has_our_class_and_is_not_being_deleted() {
+    let cases: &[Case] = &[
+        (|_| (), None, true),
+        (|o| o["spec"]["type"] = json!("NodePort"), None, false),
+        (|o| o["spec"]["type"] = json!("ClusterIP"), None, false),
+        (|o| o["spec"]["type"] = json!("ExternalName"), None, false),
+        (|o| o["spec"]["loadBalancerClass"] = json!("example.com/other"), None, false),
+        (|o| o["spec"]["loadBalancerClass"] = json!("landfall.dev/l2"), Some("landfall.dev/l2"), true),
+        (|_| (), Some("landfall.dev/l2"), false),
+        (|o| o["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z"), None, false),
+    ];
+    for (index, (change, class, managed)) in cases.iter().enumerate() {
+        assert_eq!(Service::new(object(change), *class).alloc.managed, *managed, "case {index}");
+    }
+}
+
+#[test]
+fn a_hostname_in_the_status_is_foreign() {
+    let named = |o: &mut Value| o["status"]["loadBalancer"]["ingress"][0] = json!({"hostname": "lb.example.com"});
+    let service = Service::new(object(named), None);
+    assert!(service.alloc.foreign_status);
+    assert_eq!(service.alloc.status, [ip("2001:db8::1")]);
+    let proxy = |o: &mut Value| o["status"]["loadBalancer"]["ingress"][0]["ipMode"] = json!("Proxy");
+    assert!(!Service::new(object(proxy), None).ingress[0].is_vip(ip("198.51.100.100")));
+}
+
+#[test]
+fn announced_are_recorded_addresses_alone() {
+    let announced = Announced::new(object(|_| ()));
+    assert_eq!(announced.vips, [ip("198.51.100.100"), ip("2001:db8::1")]);
+    assert!(announced.local);
+    let foreign = |o: &mut Value| o["metadata"]["annotations"] = json!({});
+    assert_eq!(Announced::new(object(foreign)).vips, Vec::<IpAddr>::new());
+    let cluster_ip = |o: &mut Value| o["spec"]["type"] = json!("ClusterIP");
+    assert_eq!(Announced::new(object(cluster_ip)).vips, Vec::<IpAddr>::new());
+    let deleting = |o: &mut Value| o["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z");
+    assert_eq!(Announced::new(object(deleting)).vips.len(), 2);
+    let cluster = |o: &mut Value| o["spec"]["externalTrafficPolicy"] = json!("Cluster");
+    assert!(!Announced::new(object(cluster)).local);
+}

@@ -1,0 +1,221 @@
+//! A list and its watch, as changes of small projections.
+//!
+//! `kube::runtime::watcher` lists, watches, and lists again when the server forgot where we were; what was deleted in
+//! between it does not tell. This keeps the names that it has shown, and nothing else, and so can.
+
+use futures::{Stream, StreamExt, stream};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{
+    Api, Resource,
+    core::DeserializeGuard,
+    runtime::{
+        WatchStreamExt,
+        watcher::{self, Event, watcher},
+    },
+};
+use landfall_core::alloc::ServiceKey;
+use serde::de::DeserializeOwned;
+use std::{collections::BTreeSet, fmt::Debug};
+use tracing::warn;
+
+/// Seconds until a quiet watch is begun anew; a silently dead one is noticed 5 s later.
+const WATCH_SECONDS: u32 = 60;
+
+/// Namespace and name of an object; the namespace of a cluster-wide one is empty.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectName {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl ObjectName {
+    /// The name in `meta`.
+    pub fn of(meta: &ObjectMeta) -> Self {
+        Self { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone().unwrap_or_default() }
+    }
+}
+
+impl From<ObjectName> for ServiceKey {
+    fn from(ObjectName { namespace, name }: ObjectName) -> Self {
+        Self { namespace, name }
+    }
+}
+
+/// What a watch tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change<P> {
+    /// An object is new, changed, or was listed again.
+    Applied(P),
+    /// An object is gone, or was found missing when it was listed again.
+    Deleted(ObjectName),
+    /// A list is complete: all that exists has been applied, all that does not has been deleted.
+    Synced,
+}
+
+/// Lists and watches `api` for ever, and projects every object.
+///
+/// Errors are logged and retried after a pause that grows to 30 s. An object that cannot be decoded is logged and skipped:
+/// the others go on. `config` selects (fields, labels) and says whether a list may come from the server's cache.
+pub fn watch<K, P>(
+    api: Api<DeserializeGuard<K>>,
+    config: watcher::Config,
+    project: impl Fn(K) -> P + Send + 'static,
+) -> impl Stream<Item = Change<P>> + Send
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
+    P: Send + 'static,
+{
+    let mut names = Names::default();
+    watcher(api, config.timeout(WATCH_SECONDS)).default_backoff().flat_map(move |event| {
+        stream::iter(match event {
+            Ok(event) => names.changes(event, &project),
+            Err(error) => {
+                warn!(kind = %K::kind(&()), %error, "watch failed, will be retried");
+                Vec::new()
+            }
+        })
+    })
+}
+
+/// The names that were shown, to find what is missing from a new list.
+#[derive(Default)]
+struct Names {
+    shown: BTreeSet<ObjectName>,
+    listed: BTreeSet<ObjectName>,
+}
+
+impl Names {
+    fn changes<K: Resource<DynamicType = ()>, P>(
+        &mut self,
+        event: Event<DeserializeGuard<K>>,
+        project: impl Fn(K) -> P,
+    ) -> Vec<Change<P>> {
+        match event {
+            Event::Init => {
+                self.listed.clear();
+                Vec::new()
+            }
+            Event::InitApply(guard) => {
+                self.listed.insert(ObjectName::of(guard.meta()));
+                self.applied(guard, project)
+            }
+            Event::InitDone => {
+                let listed = std::mem::take(&mut self.listed);
+                let shown = std::mem::replace(&mut self.shown, listed);
+                let gone = shown.into_iter().filter(|name| !self.shown.contains(name)).map(Change::Deleted);
+                gone.chain([Change::Synced]).collect()
+            }
+            Event::Apply(guard) => self.applied(guard, project),
+            Event::Delete(guard) => {
+                let name = ObjectName::of(guard.meta());
+                self.shown.remove(&name);
+                vec![Change::Deleted(name)]
+            }
+        }
+    }
+
+    fn applied<K: Resource<DynamicType = ()>, P>(
+        &mut self,
+        guard: DeserializeGuard<K>,
+        project: impl Fn(K) -> P,
+    ) -> Vec<Change<P>> {
+        let name = ObjectName::of(guard.meta());
+        match guard.0 {
+            Ok(object) => {
+                self.shown.insert(name);
+                vec![Change::Applied(project(object))]
+            }
+            Err(error) => {
+                let ObjectName { namespace, name } = name;
+                warn!(kind = %K::kind(&()), namespace, name, %error, "object cannot be decoded, its last known state stays");
+                Vec::new()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use serde_json::json;
+
+    fn object(name: &str, data: serde_json::Value) -> DeserializeGuard<ConfigMap> {
+        let object = json!({"metadata": {"namespace": "a", "name": name}, "data": data});
+        serde_json::from_value(object).unwrap()
+    }
+
+    fn run(events: impl IntoIterator<Item = Event<DeserializeGuard<ConfigMap>>>) -> Vec<Change<String>> {
+        let mut names = Names::default();
+        let project = |map: ConfigMap| map.metadata.name.unwrap_or_default();
+        events.into_iter().flat_map(|event| names.changes(event, project)).collect()
+    }
+
+    fn applied(name: &str) -> Change<String> {
+        Change::Applied(name.to_string())
+    }
+
+    fn deleted(name: &str) -> Change<String> {
+        Change::Deleted(ObjectName { namespace: "a".into(), name: name.into() })
+    }
+
+    #[test]
+    fn what_a_new_list_lacks_is_deleted() {
+        let good = || json!({});
+        let told = run([
+            Event::Init,
+            Event::InitApply(object("one", good())),
+            Event::InitApply(object("two", good())),
+            Event::InitDone,
+            Event::Apply(object("three", good())),
+            Event::Delete(object("two", good())),
+            Event::Init,
+            Event::InitApply(object("three", good())),
+            Event::InitDone,
+        ]);
+        assert_eq!(
+            told,
+            [
+                applied("one"),
+                applied("two"),
+                Change::Synced,
+                applied("three"),
+                deleted("two"),
+                applied("three"),
+                deleted("one"),
+                Change::Synced
+            ]
+        );
+    }
+
+    #[test]
+    fn a_list_that_was_interrupted_deletes_nothing() {
+        let told = run([
+            Event::Init,
+            Event::InitApply(object("one", json!({}))),
+            Event::InitDone,
+            Event::Init,
+            Event::Init,
+            Event::InitApply(object("one", json!({}))),
+            Event::InitDone,
+        ]);
+        assert_eq!(told, [applied("one"), Change::Synced, applied("one"), Change::Synced]);
+    }
+
+    #[test]
+    fn an_object_that_cannot_be_decoded_is_neither_applied_nor_deleted() {
+        let bad = || json!("not a map");
+        let told = run([
+            Event::Init,
+            Event::InitApply(object("one", json!({}))),
+            Event::InitDone,
+            Event::Apply(object("one", bad())),
+            Event::Init,
+            Event::InitApply(object("one", bad())),
+            Event::InitDone,
+        ]);
+        assert_eq!(told, [applied("one"), Change::Synced, Change::Synced]);
+    }
+}
