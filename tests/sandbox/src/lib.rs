@@ -1,1 +1,35 @@
-//! The sandbox.
+//! A real Kubernetes cluster on network namespaces of one machine, for tests, the demo and work by hand: etcd, API server,
+//! controller manager, a kube-proxy per node, processes behind pod addresses, and a client host on the LAN.
+//!
+//! ```no_run
+//! let sandbox = landfall_sandbox::Sandbox::builder().nodes(3).up()?;
+//! println!("{}", sandbox.kubectl(&["get", "nodes"])?);
+//! # anyhow::Ok(())
+//! ```
+//! It needs root. Several sandboxes may run side by side; each is taken down when it is dropped, on Ctrl-C too.
+
+pub mod api;
+mod cluster;
+mod command;
+mod control_plane;
+mod host;
+mod netns;
+mod pki;
+mod process;
+mod sandbox;
+mod state;
+mod teardown;
+mod tools;
+mod topology;
+mod wait;
+
+pub use cluster::Cluster;
+pub use host::{Client, Node};
+pub use netns::Netns;
+pub use process::{Privileges, Process, Spec};
+pub use sandbox::{Builder, Sandbox};
+pub use state::{Owner, State, list};
+pub use teardown::{down, remove_orphans};
+pub use tools::preflight;
+pub use topology::Member;
+pub use wait::{GiveUp, wait_for};

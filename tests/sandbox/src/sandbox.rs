@@ -1,0 +1,107 @@
+//! A sandbox and its life: up in a few seconds, taken down when dropped.
+
+use std::{env, fs, ops::Deref, sync::Arc, thread};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    cluster::Cluster,
+    control_plane,
+    process::{Process, Spec},
+    state::State,
+    teardown::{self, Resources},
+    tools,
+    topology::{self, MAX_NODES},
+};
+
+/// A cluster that this process owns. Dropping it takes it down. After a panic the tails of all logs are printed first, and
+/// with LANDFALL_KEEP=1 its folder stays.
+pub struct Sandbox {
+    cluster: Cluster,
+    resources: Arc<Resources>,
+}
+
+/// What kind of sandbox.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    nodes: u8,
+}
+
+impl Builder {
+    /// How many nodes; 3 when not said.
+    pub fn nodes(mut self, nodes: u8) -> Builder {
+        self.nodes = nodes;
+        self
+    }
+
+    /// Brings it up: a ready API server, ready nodes, kube-proxy's rules in place.
+    ///
+    /// # Errors
+    /// What is missing on the machine, or which process did not come up, with the tails of the logs.
+    pub fn up(self) -> Result<Sandbox> {
+        ensure!((1..=MAX_NODES).contains(&self.nodes), "a sandbox has 1 to {MAX_NODES} nodes, not {}", self.nodes);
+        let tools = tools::check()?;
+        teardown::remove_orphans()?;
+        let folder = tempfile::Builder::new().prefix("landfall-").tempdir_in(env::temp_dir())?.keep();
+        for name in ["logs", "pki", "pods"] {
+            fs::create_dir(folder.join(name))?;
+        }
+        let state = State::create(folder, tools, self.nodes)?;
+        let sandbox = Sandbox { cluster: Cluster::new(state.clone()), resources: Resources::register(state) };
+        sandbox.start().with_context(|| {
+            sandbox.keep_if_asked();
+            format!("sandbox {} did not come up\n{}", sandbox.id(), sandbox.log_tails(8))
+        })?;
+        Ok(sandbox)
+    }
+}
+
+impl Sandbox {
+    /// How a sandbox is ordered.
+    pub fn builder() -> Builder {
+        Builder { nodes: 3 }
+    }
+
+    fn start(&self) -> Result<()> {
+        let state = &self.resources.state;
+        self.resources.while_open(|| topology::build(&state.prefix(), state.nodes))?;
+        control_plane::start(&self.resources, self.api())
+    }
+
+    /// Starts a process that ends with the sandbox; its output goes to `logs/<name>.log` in the sandbox's folder.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_process(&self, spec: Spec) -> Result<Process> {
+        self.resources.start(spec)
+    }
+
+    /// The processes of the sandbox: control plane, kube-proxies, what has been started since.
+    pub fn processes(&self) -> Vec<Process> {
+        self.resources.processes()
+    }
+
+    fn keep_if_asked(&self) {
+        if env::var_os("LANDFALL_KEEP").is_some_and(|value| value == "1") {
+            self.resources.keep_folder();
+            eprintln!("sandbox {}: logs and data stay in {}", self.id(), self.folder().display());
+        }
+    }
+}
+
+impl Deref for Sandbox {
+    type Target = Cluster;
+    fn deref(&self) -> &Cluster {
+        &self.cluster
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("sandbox {}: the ends of its logs:\n{}", self.id(), self.log_tails(12));
+            self.keep_if_asked();
+        }
+        self.resources.take_down();
+    }
+}

@@ -1,0 +1,183 @@
+//! Takes sandboxes down, whatever happens: at the end of a test, in a panic, on Ctrl-C, and after the owner was killed.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, bail};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::{
+    netns,
+    process::{Process, Spec},
+    state::{self, State},
+};
+
+/// The sandboxes of this process, for the signal handler.
+static LIVE: Mutex<BTreeMap<u32, Arc<Resources>>> = Mutex::new(BTreeMap::new());
+
+/// All that a sandbox has to give back, and the gate that closes when it does.
+pub(crate) struct Resources {
+    pub(crate) state: State,
+    /// None: closed.
+    processes: Mutex<Option<Vec<Process>>>,
+    keep_folder: Mutex<bool>,
+}
+
+impl Resources {
+    /// Registers a sandbox, so that it is taken down if this process is told to end.
+    pub(crate) fn register(state: State) -> Arc<Resources> {
+        static HANDLER: Once = Once::new();
+        HANDLER.call_once(handle_signals);
+        let resources =
+            Arc::new(Resources { state, processes: Mutex::new(Some(Vec::new())), keep_folder: Mutex::new(false) });
+        live().insert(resources.state.id, resources.clone());
+        resources
+    }
+
+    /// Runs `make` while the sandbox cannot be taken down; refused once it is being taken down.
+    pub(crate) fn while_open<T>(&self, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        let mut gate = self.gate();
+        self.open(&mut gate)?;
+        make()
+    }
+
+    /// Registers a process and starts it.
+    pub(crate) fn start(&self, spec: Spec) -> Result<Process> {
+        let process = self.add(spec)?;
+        process.start()?;
+        Ok(process)
+    }
+
+    /// Registers a process for the take-down, without starting it.
+    pub(crate) fn add(&self, spec: Spec) -> Result<Process> {
+        let mut gate = self.gate();
+        let processes = self.open(&mut gate)?;
+        let process = Process::new(spec, &self.state.folder.join("logs"));
+        processes.push(process.clone());
+        Ok(process)
+    }
+
+    /// Forgets an ended process.
+    pub(crate) fn forget(&self, process: &Process) {
+        if let Some(processes) = self.gate().as_mut() {
+            processes.retain(|p| p.log_path() != process.log_path());
+        }
+    }
+
+    pub(crate) fn processes(&self) -> Vec<Process> {
+        self.gate().clone().unwrap_or_default()
+    }
+
+    /// Keeps logs and data when it is taken down.
+    pub(crate) fn keep_folder(&self) {
+        *self.keep_folder.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Option<Vec<Process>>> {
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open<'a>(&self, gate: &'a mut Option<Vec<Process>>) -> Result<&'a mut Vec<Process>> {
+        match gate {
+            Some(processes) => Ok(processes),
+            None => bail!("sandbox {} is being taken down", self.state.id),
+        }
+    }
+
+    /// Ends everything and removes every trace; a second call waits for the first and does nothing.
+    pub(crate) fn take_down(&self) {
+        let mut gate = self.gate();
+        let Some(processes) = gate.take() else { return };
+        for process in processes.iter().rev() {
+            process.kill();
+        }
+        sweep(&self.state, *self.keep_folder.lock().unwrap_or_else(PoisonError::into_inner));
+        live().remove(&self.state.id);
+    }
+}
+
+fn live() -> MutexGuard<'static, BTreeMap<u32, Arc<Resources>>> {
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes what a sandbox has on the machine: processes inside its namespaces, the namespaces, its folder, its state.
+fn sweep(state: &State, keep_folder: bool) {
+    let namespaces = netns::with_prefix(&state.prefix());
+    // What the sandbox's processes have started in turn. A few rounds, since they may be starting more.
+    for _ in 0..50 {
+        let left = netns::processes(&namespaces);
+        if left.is_empty() {
+            break;
+        }
+        for pid in left {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    netns::delete(&namespaces);
+    if !keep_folder {
+        let _ = fs::remove_dir_all(&state.folder);
+    }
+    state.remove();
+}
+
+/// Removes sandboxes whose owner is gone, and returns their numbers.
+///
+/// # Errors
+/// When the folder of sandboxes cannot be locked: this is not root.
+pub fn remove_orphans() -> Result<Vec<u32>> {
+    let _lock = state::lock()?;
+    let orphans: Vec<State> = state::list().into_iter().filter(|state| !state.owner.is_alive()).collect();
+    orphans.iter().for_each(|state| sweep(state, false));
+    Ok(orphans.iter().map(|state| state.id).collect())
+}
+
+/// Asks a sandbox's owner to take it down and end, and waits until it has.
+///
+/// # Errors
+/// When it is still there after half a minute.
+pub fn down(state: &State) -> Result<()> {
+    if state.owner.pid == std::process::id() {
+        bail!("sandbox {} belongs to this process: drop it", state.id);
+    }
+    let deadline = Instant::now() + Duration::from_secs(30);
+    if state.owner.is_alive() {
+        kill(Pid::from_raw(state.owner.pid as i32), Signal::SIGTERM)?;
+    }
+    while state.owner.is_alive() && state::list().iter().any(|s| s.id == state.id && s.owner == state.owner) {
+        if Instant::now() > deadline {
+            bail!("process {} did not take sandbox {} down within 30 s", state.owner.pid, state.id);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    remove_orphans().map(drop)
+}
+
+/// From now on SIGINT, SIGTERM and SIGHUP take all sandboxes of this process down before it ends.
+fn handle_signals() {
+    thread::spawn(|| -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        let number = runtime.block_on(async {
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut hangup = signal(SignalKind::hangup())?;
+            anyhow::Ok(tokio::select! {
+                _ = interrupt.recv() => 2,
+                _ = terminate.recv() => 15,
+                _ = hangup.recv() => 1,
+            })
+        })?;
+        let all: Vec<_> = live().values().cloned().collect();
+        all.iter().for_each(|resources| resources.take_down());
+        std::process::exit(128 + number)
+    });
+}

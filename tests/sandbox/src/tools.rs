@@ -1,0 +1,77 @@
+//! Finds the programs that a sandbox runs: Kubernetes' own, built once, and the machine's packages.
+
+use std::{env, path::PathBuf, process::Command};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// Kubernetes' and etcd's binaries, as `tools/install.sh` builds them.
+const BINARIES: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl"];
+
+/// Programs of the machine, each with its package on Debian and Ubuntu.
+const PROGRAMS: [(&str, &str); 10] = [
+    ("ip", "iproute2"),
+    ("nft", "nftables"),
+    ("nginx", "nginx-light"),
+    ("curl", "curl"),
+    ("arping", "iputils-arping"),
+    ("ndisc6", "ndisc6"),
+    ("tcpdump", "tcpdump"),
+    ("conntrack", "conntrack"),
+    ("setpriv", "util-linux"),
+    ("mount", "mount"),
+];
+
+/// The packages (Debian's names) that are missing on this machine.
+pub fn preflight() -> Vec<&'static str> {
+    let mut missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !in_path(program)).map(|(_, p)| *p).collect();
+    missing.dedup();
+    missing
+}
+
+fn in_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let usual = ["/usr/sbin", "/sbin"].map(PathBuf::from);
+    env::split_paths(&path).chain(usual).any(|folder| folder.join(program).is_file())
+}
+
+/// The folder of Kubernetes' binaries: LANDFALL_TOOLS where it is set, else what `tools/install.sh` builds and prints.
+///
+/// # Errors
+/// Names all that is missing.
+pub fn folder() -> Result<PathBuf> {
+    let folder = match env::var_os("LANDFALL_TOOLS") {
+        Some(folder) => PathBuf::from(folder),
+        None => {
+            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/install.sh");
+            let output = Command::new(script)
+                .stderr(std::process::Stdio::inherit())
+                .output()
+                .with_context(|| format!("cannot run {script}"))?;
+            ensure!(output.status.success(), "{script} failed: {}; its messages are above", output.status);
+            PathBuf::from(String::from_utf8(output.stdout)?.trim())
+        }
+    };
+    let missing: Vec<_> = BINARIES.iter().filter(|name| !folder.join(name).is_file()).copied().collect();
+    if !missing.is_empty() {
+        bail!(
+            "{} lacks {}: set LANDFALL_TOOLS to a folder that has them, or unset it",
+            folder.display(),
+            missing.join(", ")
+        );
+    }
+    Ok(folder)
+}
+
+/// Checks everything that a sandbox needs before anything is started.
+pub(crate) fn check() -> Result<PathBuf> {
+    ensure!(
+        nix::unistd::Uid::effective().is_root(),
+        "a sandbox makes network namespaces, which takes root: run it with sudo"
+    );
+    let missing = preflight();
+    if !missing.is_empty() {
+        let packages = missing.join(" ");
+        bail!("programs are missing: run tests/sandbox/preflight.sh, or: apt-get install {packages}");
+    }
+    folder()
+}
