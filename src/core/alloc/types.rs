@@ -83,6 +83,7 @@ pub struct Service {
 
 /// What happened.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "made, applied and gone: never stored in numbers")]
 pub enum Event {
     /// A configuration was accepted.
     Configured(Arc<Config>),

@@ -1,0 +1,180 @@
+//! Values of the tree as the types that they should be; what is wrong is collected on the way.
+
+use super::{
+    diagnostic::{Diagnostic, Fault, Position},
+    tree::{Node, Value},
+};
+
+/// What was found wrong so far.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    pub errors: Vec<Diagnostic>,
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Findings {
+    pub fn error(&mut self, at: Position, path: &str, fault: Fault) {
+        self.errors.push(Diagnostic { at, path: path.to_owned(), fault });
+    }
+
+    pub fn warn(&mut self, at: Position, path: &str, fault: Fault) {
+        self.warnings.push(Diagnostic { at, path: path.to_owned(), fault });
+    }
+
+    fn wrong_type(&mut self, node: &Node, path: &str, expected: &'static str) {
+        self.error(node.at, path, Fault::WrongType { found: node.value.to_string(), expected });
+    }
+
+    /// The node's text.
+    pub fn text<'a>(&mut self, node: &'a Node, path: &str) -> Option<&'a str> {
+        match &node.value {
+            Value::Text(text) => return Some(text),
+            Value::Integer(_) | Value::Float(_) | Value::Bool(_) => {
+                self.wrong_type(node, path, "text: put it in quotes")
+            }
+            _ => self.wrong_type(node, path, "text"),
+        }
+        None
+    }
+
+    /// The node's elements with their paths. Null is an empty list: what is left of a list whose elements are all
+    /// commented out.
+    pub fn list<'a>(&mut self, node: &'a Node, path: &str) -> Vec<(String, &'a Node)> {
+        match &node.value {
+            Value::List(list) => {
+                list.iter().enumerate().map(|(index, node)| (format!("{path}[{index}]"), node)).collect()
+            }
+            Value::Null => Vec::new(),
+            _ => {
+                self.wrong_type(node, path, "a list");
+                Vec::new()
+            }
+        }
+    }
+
+    /// The entries of a free mapping of texts.
+    pub fn entries<'a>(&mut self, node: &'a Node, path: &str) -> Vec<(&'a str, &'a Node)> {
+        let map = match &node.value {
+            Value::Map(map) => map.as_slice(),
+            Value::Null => &[],
+            _ => {
+                self.wrong_type(node, path, "a mapping");
+                &[]
+            }
+        };
+        let mut entries: Vec<(&str, &Node, Position)> = Vec::new();
+        for (key, value) in map {
+            let Some(name) = self.text(key, path) else { continue };
+            match entries.iter().find(|(known, ..)| *known == name) {
+                Some(&(_, _, first)) => {
+                    self.error(key.at, &join(path, name), Fault::DuplicateKey { key: name.to_owned(), first })
+                }
+                None => entries.push((name, value, key.at)),
+            }
+        }
+        entries.into_iter().map(|(name, value, _)| (name, value)).collect()
+    }
+
+    /// A mapping with the keys of `schema`; any other key is an error.
+    pub fn fields<'a>(&mut self, node: &'a Node, path: &str, schema: &Schema) -> Fields<'a> {
+        let Schema { known, future } = *schema;
+        let mut entries = self.entries(node, path);
+        entries.retain(|(name, _)| known.contains(name));
+        if let Value::Map(map) = &node.value {
+            for (key, _) in map {
+                let Value::Text(name) = &key.value else { continue };
+                let (key_at, key) = (key.at, name.clone());
+                if future.contains(&name.as_str()) {
+                    self.error(key_at, &join(path, name), Fault::FutureKey { key, known });
+                } else if !known.contains(&name.as_str()) {
+                    self.error(key_at, &join(path, name), Fault::UnknownKey { key, known });
+                }
+            }
+        }
+        Fields { entries, path: path.to_owned(), at: node.at }
+    }
+}
+
+/// The keys that may stand in a mapping.
+pub(super) struct Schema {
+    pub known: &'static [&'static str],
+    /// Keys that a later version knows: an error, in other words.
+    pub future: &'static [&'static str],
+}
+
+/// A mapping whose keys are known.
+pub(super) struct Fields<'a> {
+    entries: Vec<(&'a str, &'a Node)>,
+    path: String,
+    pub at: Position,
+}
+
+impl<'a> Fields<'a> {
+    /// The path of a key.
+    pub fn path(&self, key: &str) -> String {
+        join(&self.path, key)
+    }
+
+    /// The value of a key, unless it is absent.
+    pub fn node(&self, key: &str) -> Option<&'a Node> {
+        self.entries.iter().find(|(name, _)| *name == key).map(|(_, node)| *node)
+    }
+
+    /// Reports that a key must be there.
+    pub fn missing(&self, findings: &mut Findings, key: &'static str) {
+        findings.error(self.at, &self.path, Fault::MissingKey(key));
+    }
+
+    /// A text that must be there.
+    pub fn required_text(&self, findings: &mut Findings, key: &'static str) -> Option<(&'a str, Position)> {
+        let Some(node) = self.node(key) else {
+            self.missing(findings, key);
+            return None;
+        };
+        Some((findings.text(node, &self.path(key))?, node.at))
+    }
+
+    /// A list; empty when it is absent.
+    pub fn list(&self, findings: &mut Findings, key: &str) -> Vec<(String, &'a Node)> {
+        self.node(key).map_or_else(Vec::new, |node| findings.list(node, &self.path(key)))
+    }
+
+    /// A list of texts; empty when it is absent.
+    pub fn texts(&self, findings: &mut Findings, key: &str) -> Vec<(String, &'a str, Position)> {
+        let list = self.list(findings, key);
+        list.into_iter()
+            .filter_map(|(path, node)| {
+                let text = findings.text(node, &path)?;
+                Some((path, text, node.at))
+            })
+            .collect()
+    }
+
+    /// A boolean; `default` when it is absent.
+    pub fn boolean(&self, findings: &mut Findings, key: &str, default: bool) -> bool {
+        match self.node(key) {
+            None => default,
+            Some(Node { value: Value::Bool(value), .. }) => *value,
+            Some(node) => {
+                findings.wrong_type(node, &self.path(key), "true or false");
+                default
+            }
+        }
+    }
+
+    /// A whole number that fits `i32`; 0 when it is absent.
+    pub fn integer(&self, findings: &mut Findings, key: &str) -> i32 {
+        let Some(node) = self.node(key) else { return 0 };
+        if let Value::Integer(value) = node.value
+            && let Ok(value) = i32::try_from(value)
+        {
+            return value;
+        }
+        findings.wrong_type(node, &self.path(key), "a whole number from -2147483648 to 2147483647");
+        0
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
