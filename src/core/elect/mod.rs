@@ -1,1 +1,393 @@
 //! Heartbeats and claims heard on a segment become "answer for this address" and "stop".
+//!
+//! One [`Election`] runs for each segment that a speaker is on. [`Input`]s go in with the time; [`Output`]s come out, to
+//! be carried out in order. `docs/election.md` tells the protocol; here is who does what:
+//!
+//! ```text
+//!  Frame ─► hear ─► peers (who lives) ─┐
+//!                └► claims (registers) ─┴► contention ─► Acquire, Release
+//!  Want, Unwant, Withdraw, Drain ─► leave ─┘     │
+//!  Timer ─► everything that is due               └► speak ─► Send
+//! ```
+//! The caller feeds all frames that have already arrived before it calls with [`Input::Timer`], and before it answers
+//! any ARP after a pause: what others claimed meanwhile is then known first.
+
+mod claims;
+mod contention;
+mod dispute;
+pub mod hash;
+mod hear;
+mod leave;
+mod peers;
+mod speak;
+mod timing;
+
+pub use peers::Life;
+pub use timing::Timing;
+
+use crate::wire::heartbeat::{Frame, Holder, SpeakerId, SpeakerName};
+use claims::{ClaimSet, Register};
+use contention::Contention;
+use dispute::Dispute;
+use peers::Peers;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
+
+/// The most VIPs that are remembered without being wanted here.
+const MOST_FOREIGN_VIPS: usize = 65_536;
+/// Between two sweeps of what nobody needs any more.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// What the clocks say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Since the machine's start; never goes back.
+    pub mono: Duration,
+    /// Since 1970; may jump.
+    pub wall: Duration,
+}
+
+/// Who this speaker is.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Its node's name.
+    pub speaker: SpeakerName,
+    /// Differs with every start of the process.
+    pub boot: u64,
+    /// Which cluster it belongs to.
+    pub cluster: u64,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A frame came in on the segment.
+    Frame(Frame),
+    /// [`Election::deadline`] has passed. Early, late and needless calls do no harm.
+    Timer,
+    /// This speaker can answer for the VIP here. Again for a VIP that it already can: only the tier changes.
+    Want {
+        /// The VIP.
+        vip: IpAddr,
+        /// How well placed it is: 0 is best, and each tier lets all of the one before it go first.
+        tier: u8,
+    },
+    /// This speaker can no longer answer for the VIP here; the VIP is still a Service's. It is handed over.
+    Unwant {
+        /// The VIP.
+        vip: IpAddr,
+    },
+    /// The VIP was released from its Service, also where this speaker could not answer for it. Where another Service
+    /// has it at once, or this one again, this comes first and [`Input::Want`] after it.
+    Withdraw {
+        /// The VIP.
+        vip: IpAddr,
+    },
+    /// This speaker leaves: it hands everything over and claims nothing any more. [`Output::Drained`] answers.
+    Drain,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send this frame on the segment.
+    Send(Frame),
+    /// Answer for the VIP from now on, and announce it.
+    Acquire {
+        /// The VIP.
+        vip: IpAddr,
+        /// The claim's epoch.
+        epoch: u64,
+        /// Why.
+        why: Acquired,
+    },
+    /// Stop answering for the VIP.
+    Release {
+        /// The VIP.
+        vip: IpAddr,
+        /// Why.
+        why: Released,
+    },
+    /// Nothing is left to hand over: the speaker may exit.
+    Drained,
+}
+
+/// Why a VIP is answered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Acquired {
+    /// Nobody is known to have held it since its Service got it.
+    New,
+    /// Its owner gave it up.
+    HandedOver,
+    /// Its owner is dead.
+    Dead,
+    /// Its owner started anew and has forgotten it.
+    Restarted,
+}
+
+/// Why a VIP is no longer answered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Released {
+    /// It was given up, and another has claimed it.
+    HandedOver,
+    /// It was given up, and nobody claimed it in time.
+    NoSuccessor,
+    /// Another's claim is greater.
+    Outbid,
+    /// It was released from its Service.
+    Withdrawn,
+}
+
+/// Why a frame, or a claim in it, is not listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ignored {
+    /// It is another cluster's, on the same LAN.
+    OtherCluster,
+    /// It is this speaker's own.
+    Echo,
+    /// Another run of a speaker with this one's name sent it.
+    Namesake,
+    /// It is late, from before its sender's last start.
+    EarlierBoot,
+    /// It came twice, or after a newer one.
+    OldCounter,
+    /// More speakers than a segment may have.
+    TooManyPeers,
+    /// More VIPs than are remembered.
+    TooManyVips,
+}
+
+/// A peer, for the record and the status page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerStatus<'a> {
+    /// Its name; none where only others have spoken of it.
+    pub name: Option<&'a SpeakerName>,
+    /// Its run.
+    pub boot: u64,
+    /// Whether it lives.
+    pub life: Life,
+    /// Whether it leaves.
+    pub draining: bool,
+    /// When it was last heard itself.
+    pub heard: Option<Duration>,
+    /// How many VIPs it claims.
+    pub claims: usize,
+}
+
+/// This speaker's part in a VIP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mine {
+    Owner,
+    /// Still answering; stops at `until` at the latest.
+    Leaving {
+        until: Duration,
+    },
+}
+
+/// What is known of one VIP.
+#[derive(Debug, Default)]
+struct Vip {
+    register: Option<Register>,
+    /// The tier, where this speaker can answer for it.
+    want: Option<u8>,
+    mine: Option<Mine>,
+    contention: Option<Contention>,
+    dispute: Option<Dispute>,
+    /// Until when a release that others reported outweighs the want.
+    silenced: Option<Duration>,
+    changed: Duration,
+}
+
+/// What a VIP is on the agenda for. An entry counts only while the VIP itself still names its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Duty {
+    Contend,
+    Dispute,
+    HandOver,
+    Unsilence,
+}
+
+/// One speaker's election on one segment.
+#[derive(Debug)]
+pub struct Election {
+    identity: Identity,
+    id: SpeakerId,
+    timing: Timing,
+    now: Now,
+    /// Nothing is claimed before this,
+    listen_until: Duration,
+    /// nor before that while not all claims are known.
+    listen_latest: Duration,
+    peers: Peers,
+    vips: BTreeMap<IpAddr, Vip>,
+    claims: ClaimSet,
+    agenda: BTreeSet<(Duration, IpAddr, Duty)>,
+    draining: bool,
+    drained: bool,
+    sweep: Duration,
+    speech: speak::Speech,
+    ignored: BTreeMap<Ignored, u64>,
+    out: Vec<Output>,
+}
+
+impl Election {
+    /// A speaker that has just started.
+    pub fn new(identity: Identity, timing: Timing, now: Now) -> Self {
+        Self {
+            id: hash::speaker_id(&identity.speaker),
+            identity,
+            now,
+            listen_until: now.mono + timing.listen,
+            listen_latest: now.mono + timing.listen_at_most,
+            timing,
+            peers: Peers::default(),
+            vips: BTreeMap::new(),
+            claims: ClaimSet::default(),
+            agenda: BTreeSet::new(),
+            draining: false,
+            drained: false,
+            sweep: now.mono + SWEEP,
+            speech: speak::Speech::new(now.mono),
+            ignored: BTreeMap::new(),
+            out: Vec::new(),
+        }
+    }
+
+    /// Takes what happened and says what to do, in this order.
+    pub fn handle(&mut self, input: Input, now: Now) -> Vec<Output> {
+        self.now = Now { mono: self.now.mono.max(now.mono), wall: now.wall };
+        match input {
+            Input::Frame(frame) => {
+                if let Err(ignored) = self.hear(frame) {
+                    self.ignore(ignored);
+                }
+            }
+            Input::Timer => self.run(),
+            Input::Want { vip, tier } => self.want(vip, tier),
+            Input::Unwant { vip } => self.unwant(vip),
+            Input::Withdraw { vip } => self.withdraw(vip),
+            Input::Drain => self.drain(),
+        }
+        self.speak();
+        if self.draining && !self.drained && self.claims.is_empty() {
+            self.drained = true;
+            self.out.push(Output::Drained);
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    /// When [`Input::Timer`] is next due, on the monotonic clock.
+    pub fn deadline(&self) -> Option<Duration> {
+        let agenda = self.agenda.first().map(|(at, _, _)| *at);
+        [agenda, self.peers.deadline(&self.timing), Some(self.speech.due()), Some(self.sweep)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// The VIPs that this speaker answers for, in order.
+    pub fn owned(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.claims.vips()
+    }
+
+    /// Whether this speaker answers for `vip`.
+    pub fn owns(&self, vip: IpAddr) -> bool {
+        self.claims.get(vip).is_some()
+    }
+
+    /// The other speakers that are known on the segment, by their id.
+    pub fn peers(&self) -> impl Iterator<Item = PeerStatus<'_>> {
+        self.peers.iter().map(|(_, peer)| PeerStatus {
+            name: peer.name.as_ref(),
+            boot: peer.boot,
+            life: peer.life,
+            draining: peer.draining,
+            heard: peer.heard,
+            claims: peer.claims.len(),
+        })
+    }
+
+    /// How often what was not listened to, and why.
+    pub fn ignored(&self) -> &BTreeMap<Ignored, u64> {
+        &self.ignored
+    }
+
+    fn ignore(&mut self, why: Ignored) {
+        *self.ignored.entry(why).or_default() += 1;
+    }
+
+    /// This run of this speaker.
+    fn holder(&self) -> Holder {
+        Holder { speaker: self.id, boot: self.identity.boot }
+    }
+
+    /// Whether nothing may be claimed yet.
+    fn listening(&self) -> bool {
+        let now = self.now.mono;
+        now < self.listen_until || now < self.listen_latest && self.peers.living().any(|(_, peer)| !peer.in_step())
+    }
+
+    /// Does what is due.
+    fn run(&mut self) {
+        self.notice_pause();
+        self.run_peers();
+        let total = self.total();
+        let now = self.now.mono;
+        while let Some((at, vip, duty)) = self.agenda.first().copied().filter(|(at, _, _)| *at <= now) {
+            self.agenda.remove(&(at, vip, duty));
+            match duty {
+                Duty::Contend => self.contend(vip, at, total),
+                Duty::Dispute => self.run_dispute(vip, at),
+                Duty::HandOver => self.hand_over_ends(vip, at),
+                Duty::Unsilence => self.unsilence(vip, at),
+            }
+        }
+        if self.sweep <= now {
+            self.sweep = now + SWEEP;
+            self.forget();
+        }
+    }
+
+    /// A timer much too late: others may have claimed what this speaker is about to claim. Starvation makes every timer
+    /// late, so between two such rests there is time to act.
+    fn notice_pause(&mut self) {
+        let now = self.now.mono;
+        let late = self.deadline().is_some_and(|due| due + self.timing.paused < now);
+        if late && self.listen_until + self.timing.idle_beat < now {
+            self.listen_until = now + self.timing.listen_after_pause;
+            self.listen_latest = self.listen_until;
+        }
+    }
+
+    fn run_peers(&mut self) {
+        for due in self.peers.run(&self.timing, self.now.mono) {
+            match due {
+                peers::Due::Ask(suspect) => self.speech.ask(suspect),
+                peers::Due::Fetch(peer) => self.speech.fetch(peer),
+                peers::Due::Died(peer) => self.consider_all_of(peer),
+            }
+        }
+    }
+
+    /// Forgets what nobody wants or holds, and those that have been dead for long.
+    fn forget(&mut self) {
+        let now = self.now.mono;
+        self.peers.forget(&self.timing, now);
+        let gone: Vec<IpAddr> = self
+            .vips
+            .iter()
+            .filter(|(_, vip)| vip.want.is_none() && vip.mine.is_none() && vip.changed + self.timing.remember <= now)
+            .filter(|(_, vip)| !vip.register.is_some_and(|register| self.held(&register)))
+            .map(|(address, _)| *address)
+            .collect();
+        for address in gone {
+            self.vips.remove(&address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

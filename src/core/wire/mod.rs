@@ -5,4 +5,5 @@
 
 pub mod arp;
 pub mod ethernet;
+pub mod heartbeat;
 pub mod ndp;

@@ -1,0 +1,106 @@
+//! Claims, and the register that decides between them: `(epoch, firm, hash, state)`, the greatest wins.
+
+use super::hash;
+use crate::wire::heartbeat::{Claim, Holder, SpeakerId, State};
+use std::{collections::BTreeMap, net::IpAddr};
+
+/// The greatest word known about a VIP. The fields' order is the order of what wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Register {
+    pub epoch: u64,
+    pub firm: bool,
+    hash: u64,
+    pub state: State,
+    pub holder: Holder,
+}
+
+/// A release is everybody's word: it has no holder, and outranks every claim of its epoch.
+const NOBODY: Holder = Holder { speaker: SpeakerId(0), boot: 0 };
+
+impl Register {
+    /// The word that `claim` is when `sender` says it.
+    pub fn of(claim: &Claim, sender: Holder) -> Self {
+        let holder = claim.of.unwrap_or(sender);
+        match claim.state {
+            State::Released => Self::released(claim.epoch),
+            state => Self {
+                epoch: claim.epoch,
+                firm: claim.firm,
+                hash: hash::rendezvous(claim.vip, holder.speaker),
+                state,
+                holder,
+            },
+        }
+    }
+
+    /// A firm claim of `holder`'s.
+    pub fn held(vip: IpAddr, epoch: u64, holder: Holder) -> Self {
+        let hash = hash::rendezvous(vip, holder.speaker);
+        Self { epoch, firm: true, hash, state: State::Held, holder }
+    }
+
+    /// A release.
+    pub fn released(epoch: u64) -> Self {
+        Self { epoch, firm: true, hash: u64::MAX, state: State::Released, holder: NOBODY }
+    }
+
+    /// The word as `sender` says or repeats it.
+    pub fn claim(&self, vip: IpAddr, sender: Holder) -> Claim {
+        let of = (self.holder != sender && self.holder != NOBODY).then_some(self.holder);
+        Claim { vip, epoch: self.epoch, firm: self.firm, state: self.state, of }
+    }
+}
+
+/// All claims of one speaker, with their digest: kept alike by the speaker itself and by all that hear it.
+#[derive(Debug, Default)]
+pub(super) struct ClaimSet {
+    claims: BTreeMap<IpAddr, Claim>,
+    digest: u64,
+}
+
+impl ClaimSet {
+    /// Takes the speaker's word about one VIP: it holds it or it does not.
+    pub fn apply(&mut self, claim: Claim) {
+        self.remove(claim.vip);
+        if matches!(claim.state, State::Held | State::Leaving) {
+            self.digest ^= hash::digest(&claim);
+            self.claims.insert(claim.vip, claim);
+        }
+    }
+
+    /// Forgets a VIP; says what was claimed.
+    pub fn remove(&mut self, vip: IpAddr) -> Option<Claim> {
+        let claim = self.claims.remove(&vip)?;
+        self.digest ^= hash::digest(&claim);
+        Some(claim)
+    }
+
+    pub fn get(&self, vip: IpAddr) -> Option<&Claim> {
+        self.claims.get(&vip)
+    }
+
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    pub fn len(&self) -> usize {
+        self.claims.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.claims.is_empty()
+    }
+
+    pub fn vips(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.claims.keys().copied()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Claim> {
+        self.claims.values()
+    }
+
+    /// The VIPs from `first` to `last`.
+    pub fn range(&self, first: IpAddr, last: IpAddr) -> impl Iterator<Item = IpAddr> + '_ {
+        self.claims.range(first..=last).map(|(vip, _)| *vip)
+    }
+}

@@ -1,0 +1,184 @@
+//! What a frame says: its sender lives, whom it hears, what it claims, and what it asks.
+
+use super::{Duty, Election, Ignored, MOST_FOREIGN_VIPS, Mine, Register, Released, hash, peers::News};
+use crate::wire::heartbeat::{Claim, Frame, Holder, Kind, SpeakerId, State};
+use std::{cmp::Ordering, collections::BTreeSet, net::IpAddr, time::Duration};
+
+/// So many of those that hear a suspect say so; who they are differs from question to question.
+const WITNESSES: usize = 5;
+
+impl Election {
+    pub(super) fn hear(&mut self, frame: Frame) -> Result<(), Ignored> {
+        if frame.cluster != self.identity.cluster {
+            return Err(Ignored::OtherCluster);
+        }
+        let sender = Holder { speaker: hash::speaker_id(&frame.speaker), boot: frame.boot };
+        if sender.speaker == self.id {
+            return Err(if frame.boot == self.identity.boot { Ignored::Echo } else { Ignored::Namesake });
+        }
+        let drained_before = self.peers.get(sender.speaker).is_some_and(|peer| peer.draining);
+        let news = self.peers.hear(sender.speaker, &frame, self.now.mono)?;
+        match news {
+            News::Known => {}
+            News::New => {
+                self.consider_all_of(sender.speaker);
+                self.speech.greet(self.now.mono + self.some_of(self.timing.slot, sender.boot));
+            }
+            News::Returned => self.welcome(sender.speaker),
+        }
+        if frame.draining && !drained_before {
+            self.consider_all_of(sender.speaker);
+        }
+        for heard in &frame.heard {
+            if self.peers.witness(heard.speaker, heard.age, &self.timing, self.now.mono) {
+                self.welcome(heard.speaker);
+            }
+        }
+        for claim in &frame.claims {
+            self.told(claim, sender);
+        }
+        match frame.kind {
+            Kind::Beat => {}
+            Kind::Snapshot { first, last } => self.drop_unlisted(&frame, sender, first, last),
+            Kind::Ask { suspect } => self.asked(suspect, frame.counter),
+            Kind::Fetch { peer } => self.fetched(peer),
+        }
+        self.compare_digest(sender.speaker, news);
+        Ok(())
+    }
+
+    /// A peer thought dead is back: what it still claims and others have taken over is disputed, and what it holds stays.
+    fn welcome(&mut self, id: SpeakerId) {
+        let claimed: Vec<IpAddr> = self.peers.get(id).map(|peer| peer.claims.vips().collect()).unwrap_or_default();
+        for address in claimed {
+            self.dispute_if_claimed(address);
+        }
+        let holding: Vec<IpAddr> = self
+            .vips
+            .iter()
+            .filter(|(_, vip)| vip.register.is_some_and(|register| register.holder.speaker == id))
+            .map(|(address, _)| *address)
+            .collect();
+        for address in holding {
+            self.consider(address);
+        }
+    }
+
+    /// One claim, the sender's own or one that it repeats.
+    fn told(&mut self, claim: &Claim, sender: Holder) {
+        match claim.of {
+            None => {
+                if let Some(peer) = self.peers.get_mut(sender.speaker) {
+                    peer.claims.apply(*claim);
+                }
+            }
+            Some(holder) if holder == self.holder() => return,
+            // A live owner leaves by its own word alone.
+            Some(holder) if claim.state != State::Held && self.peers.lives(holder) => return,
+            Some(holder) if claim.state == State::Held => self.peers.meet(holder, &self.timing, self.now.mono),
+            Some(_) => {}
+        }
+        self.offer(claim.vip, Register::of(claim, sender));
+    }
+
+    /// A word about a VIP: the greatest is kept.
+    fn offer(&mut self, address: IpAddr, word: Register) {
+        if !self.vips.contains_key(&address) && self.vips.len() >= MOST_FOREIGN_VIPS {
+            self.ignore(Ignored::TooManyVips);
+            return;
+        }
+        let now = self.now.mono;
+        let claims_it = matches!(word.state, State::Held | State::Leaving);
+        let lives = claims_it && self.peers.lives(word.holder);
+        let vip = self.vips.entry(address).or_default();
+        match vip.register.map_or(Ordering::Greater, |register| word.cmp(&register)) {
+            Ordering::Equal => return,
+            Ordering::Less => {
+                if claims_it {
+                    self.dispute_if_claimed(address);
+                }
+                return;
+            }
+            Ordering::Greater => {}
+        }
+        vip.register = Some(word);
+        vip.changed = now;
+        if word.state == State::Released && vip.want.is_some() {
+            let until = now + self.timing.silenced;
+            vip.silenced = Some(until);
+            self.agenda.insert((until, address, Duty::Unsilence));
+        }
+        match vip.mine {
+            Some(_) if word.state == State::Released => self.stop(address, Released::Withdrawn),
+            Some(Mine::Owner) if lives => self.stop(address, Released::Outbid),
+            Some(Mine::Leaving { .. }) if lives => self.stop(address, Released::HandedOver),
+            // Nobody alive stands behind the greater word: this speaker goes on, above it.
+            Some(Mine::Owner) => self.claim(address),
+            Some(Mine::Leaving { .. }) | None => {}
+        }
+        self.dispute_if_claimed(address);
+        self.consider(address);
+    }
+
+    /// All that the sender has in a range was in the frame: what else it was thought to hold there is vacant.
+    fn drop_unlisted(&mut self, frame: &Frame, sender: Holder, first: IpAddr, last: IpAddr) {
+        let listed: BTreeSet<IpAddr> = frame.claims.iter().map(|claim| claim.vip).collect();
+        let Some(peer) = self.peers.get_mut(sender.speaker) else { return };
+        let gone: Vec<IpAddr> = peer.claims.range(first, last).filter(|vip| !listed.contains(vip)).collect();
+        for address in gone {
+            peer.claims.remove(address);
+        }
+        let vacant: Vec<IpAddr> = self
+            .vips
+            .range(first..=last)
+            .filter(|(address, _)| !listed.contains(address))
+            .filter(|(_, vip)| vip.register.is_some_and(|register| register.holder == sender))
+            .map(|(address, _)| *address)
+            .collect();
+        for address in vacant {
+            if let Some(register) = self.vips.get_mut(&address).and_then(|vip| vip.register.as_mut()) {
+                register.state = State::Vacant;
+            }
+            self.consider(address);
+        }
+    }
+
+    /// Somebody misses `suspect`.
+    fn asked(&mut self, suspect: SpeakerId, question: u64) {
+        if suspect == self.id {
+            self.speech.hurry();
+            return;
+        }
+        let hears = |id| self.peers.heard(&self.timing, self.now.mono).any(|(heard, _)| heard == id);
+        if !hears(suspect) {
+            return;
+        }
+        let mine = hash::spread(self.id, question);
+        let before = self.peers.candidates().filter(|id| *id != suspect && hash::spread(*id, question) > mine).count();
+        if before < WITNESSES {
+            self.speech.witness(suspect);
+        }
+    }
+
+    /// Somebody wants all claims of `peer`: its answer will serve this speaker too.
+    fn fetched(&mut self, id: SpeakerId) {
+        if id == self.id {
+            self.speech.snapshot();
+        } else if let Some(fetch) = self.peers.get_mut(id).and_then(|peer| peer.fetch.as_mut()) {
+            *fetch = (*fetch).max(self.now.mono + self.timing.fetch_again);
+        }
+    }
+
+    /// Asks for all claims of a peer whose digest differs, unless the rest comes in a moment.
+    fn compare_digest(&mut self, id: SpeakerId, news: News) {
+        let patience = if news == News::Returned { Duration::ZERO } else { self.timing.fetch };
+        let at = self.now.mono + patience + self.some_of(self.timing.slot, id.0);
+        let Some(peer) = self.peers.get_mut(id) else { return };
+        peer.fetch = if peer.in_step() { None } else { Some(peer.fetch.unwrap_or(at)) };
+    }
+
+    /// A part of `whole` that differs from speaker to speaker.
+    fn some_of(&self, whole: Duration, occasion: u64) -> Duration {
+        whole * (hash::spread(self.id, occasion) % 16) as u32 / 16
+    }
+}

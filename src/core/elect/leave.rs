@@ -1,0 +1,120 @@
+//! What the speaker is told about itself: what it can answer for, what it no longer can, and that it is to leave.
+
+use super::{Duty, Election, Mine, Output, Register, Released};
+use crate::wire::heartbeat::{Claim, State};
+use std::{net::IpAddr, time::Duration};
+
+impl Election {
+    /// The speaker can answer for the VIP. One that it was about to leave, and nobody has claimed, it claims anew.
+    pub(super) fn want(&mut self, address: IpAddr, tier: u8) {
+        let vip = self.vips.entry(address).or_default();
+        vip.want = Some(tier);
+        if matches!(vip.mine, Some(Mine::Leaving { .. })) && !self.draining {
+            self.claim(address);
+        }
+        self.consider(address);
+    }
+
+    /// The speaker cannot answer for the VIP any more.
+    pub(super) fn unwant(&mut self, address: IpAddr) {
+        let Some(vip) = self.vips.get_mut(&address) else { return };
+        vip.want = None;
+        vip.silenced = None;
+        self.consider(address);
+        self.hand_over(address);
+    }
+
+    /// The VIP is no Service's any more. Everybody that hears so from the API server comes to the same word by itself: the
+    /// release of the claim that it knows, so a want that comes later is not silenced by another's word of this release.
+    pub(super) fn withdraw(&mut self, address: IpAddr) {
+        let Some(vip) = self.vips.get_mut(&address) else { return };
+        vip.want = None;
+        vip.silenced = None;
+        vip.changed = self.now.mono;
+        if let Some(register) = vip.register.filter(|register| register.state != State::Released) {
+            let released = Register::released(register.epoch.saturating_add(1));
+            vip.register = Some(released);
+            if vip.mine.is_some() {
+                self.stop(address, Released::Withdrawn);
+                self.say(address, released);
+            }
+            self.dispute_if_claimed(address);
+        }
+        self.consider(address);
+    }
+
+    /// The speaker leaves.
+    pub(super) fn drain(&mut self) {
+        if self.draining {
+            return;
+        }
+        self.draining = true;
+        self.speech.hurry();
+        let waiting: Vec<IpAddr> = self.vips.keys().copied().collect();
+        for address in waiting {
+            self.consider(address);
+            self.hand_over(address);
+        }
+    }
+
+    /// Says that the speaker leaves the VIP and answers on until it hears a successor; at once where none can be.
+    fn hand_over(&mut self, address: IpAddr) {
+        let until = self.now.mono + self.timing.hand_over;
+        let alone = self.peers.candidates().next().is_none();
+        let Some(vip) = self.vips.get_mut(&address).filter(|vip| vip.mine == Some(Mine::Owner)) else { return };
+        if alone {
+            self.give_up(address);
+            return;
+        }
+        vip.mine = Some(Mine::Leaving { until });
+        self.agenda.insert((until, address, Duty::HandOver));
+        if let Some(register) = &mut vip.register {
+            register.state = State::Leaving;
+            let register = *register;
+            self.say(address, register);
+        }
+    }
+
+    /// Nobody has claimed the VIP in time.
+    pub(super) fn hand_over_ends(&mut self, address: IpAddr, at: Duration) {
+        if self.vips.get(&address).is_some_and(|vip| vip.mine == Some(Mine::Leaving { until: at })) {
+            self.give_up(address);
+        }
+    }
+
+    fn give_up(&mut self, address: IpAddr) {
+        let me = self.holder();
+        self.stop(address, Released::NoSuccessor);
+        if let Some(register) = self.vips.get_mut(&address).and_then(|vip| vip.register.as_mut())
+            && register.holder == me
+        {
+            register.state = State::Vacant;
+        }
+    }
+
+    /// Stops answering, and says so to those that count this speaker's claims.
+    pub(super) fn stop(&mut self, address: IpAddr, why: Released) {
+        let Some(vip) = self.vips.get_mut(&address) else { return };
+        vip.mine = None;
+        vip.changed = self.now.mono;
+        if let Some(claim) = self.claims.remove(address) {
+            self.speech.claim(Claim { state: State::Vacant, ..claim });
+        }
+        self.out.push(Output::Release { vip: address, why });
+    }
+
+    /// A release that only others know of has outweighed the want for long enough.
+    pub(super) fn unsilence(&mut self, address: IpAddr, at: Duration) {
+        if let Some(vip) = self.vips.get_mut(&address).filter(|vip| vip.silenced == Some(at)) {
+            vip.silenced = None;
+            self.consider(address);
+        }
+    }
+
+    /// Says the speaker's own word about a VIP.
+    pub(super) fn say(&mut self, address: IpAddr, register: Register) {
+        let claim = register.claim(address, self.holder());
+        self.claims.apply(claim);
+        self.speech.claim(claim);
+    }
+}

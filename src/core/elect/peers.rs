@@ -1,0 +1,257 @@
+//! Who else is on the segment, and who lives: silence makes a suspect, unanswered questions its end.
+
+use super::{Ignored, Timing, claims::ClaimSet};
+use crate::wire::heartbeat::{Frame, Holder, SpeakerId, SpeakerName};
+use std::{collections::BTreeMap, time::Duration};
+
+/// The most speakers that one segment may have.
+const MOST_PEERS: usize = 1024;
+
+/// What is thought of a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// It speaks.
+    Alive,
+    /// It has been silent for too long and is being asked.
+    Suspect {
+        /// How many questions have gone out.
+        asked: u8,
+        /// When the next one goes out, or the last one's time is over.
+        next: Duration,
+    },
+    /// It answered no question.
+    Dead {
+        /// Since when.
+        since: Duration,
+    },
+}
+
+/// Another speaker of the segment.
+#[derive(Debug)]
+pub(super) struct Peer {
+    /// None where only others have spoken of it.
+    pub name: Option<SpeakerName>,
+    pub boot: u64,
+    /// The run before this one, whose late frames count for nothing.
+    previous: Option<u64>,
+    counter: u64,
+    /// When it was last heard itself.
+    pub heard: Option<Duration>,
+    /// The newest proof of its life, its own or others'.
+    evidence: Duration,
+    interval: Duration,
+    pub draining: bool,
+    pub life: Life,
+    /// What is known of its claims,
+    pub claims: ClaimSet,
+    /// the digest that it says they have,
+    digest: u64,
+    /// and when they are to be asked for because the two differ.
+    pub fetch: Option<Duration>,
+}
+
+/// What a frame made of its sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum News {
+    /// Nothing new.
+    Known,
+    /// It was thought dead.
+    Returned,
+    /// It is new, or this is a new run of it: what the old one claimed is void.
+    New,
+}
+
+impl Peer {
+    fn new(boot: u64, interval: Duration, now: Duration) -> Self {
+        Self {
+            name: None,
+            boot,
+            previous: None,
+            counter: 0,
+            heard: None,
+            evidence: now,
+            interval,
+            draining: false,
+            life: Life::Alive,
+            claims: ClaimSet::default(),
+            digest: 0,
+            fetch: None,
+        }
+    }
+
+    pub fn dead(&self) -> bool {
+        matches!(self.life, Life::Dead { .. })
+    }
+
+    /// Whether all its claims are known.
+    pub fn in_step(&self) -> bool {
+        self.claims.digest() == self.digest
+    }
+
+    /// How long it may be silent.
+    fn patience(&self, timing: &Timing) -> Duration {
+        self.interval * timing.silence_tenths / 10
+    }
+
+    /// Whether it was heard itself within its patience.
+    fn audible(&self, timing: &Timing, now: Duration) -> bool {
+        self.heard.is_some_and(|heard| now < heard + self.patience(timing))
+    }
+
+    fn deadline(&self, timing: &Timing) -> Option<Duration> {
+        let life = match self.life {
+            Life::Alive => Some(self.evidence + self.patience(timing)),
+            Life::Suspect { next, .. } => Some(next),
+            Life::Dead { .. } => None,
+        };
+        [life, self.fetch].into_iter().flatten().min()
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Peers(BTreeMap<SpeakerId, Peer>);
+
+/// What the passing of time asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    Ask(SpeakerId),
+    Fetch(SpeakerId),
+    Died(SpeakerId),
+}
+
+impl Peers {
+    pub fn get(&self, id: SpeakerId) -> Option<&Peer> {
+        self.0.get(&id)
+    }
+
+    pub fn get_mut(&mut self, id: SpeakerId) -> Option<&mut Peer> {
+        self.0.get_mut(&id)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (SpeakerId, &Peer)> {
+        self.0.iter().map(|(id, peer)| (*id, peer))
+    }
+
+    /// Those not thought dead.
+    pub fn living(&self) -> impl Iterator<Item = (SpeakerId, &Peer)> {
+        self.iter().filter(|(_, peer)| !peer.dead())
+    }
+
+    /// Those that may take VIPs over.
+    pub fn candidates(&self) -> impl Iterator<Item = SpeakerId> + '_ {
+        self.living().filter(|(_, peer)| !peer.draining).map(|(id, _)| id)
+    }
+
+    /// Whether this run of that speaker lives.
+    pub fn lives(&self, holder: Holder) -> bool {
+        self.get(holder.speaker).is_some_and(|peer| peer.boot == holder.boot && !peer.dead())
+    }
+
+    /// Those heard within their patience, with how long ago.
+    pub fn heard<'a>(&'a self, timing: &'a Timing, now: Duration) -> impl Iterator<Item = (SpeakerId, Duration)> + 'a {
+        self.iter()
+            .filter(move |(_, peer)| peer.audible(timing, now))
+            .filter_map(move |(id, peer)| Some((id, now.saturating_sub(peer.heard?))))
+    }
+
+    /// Takes a frame of `id`'s as a proof of life, and what it says of its sender.
+    pub fn hear(&mut self, id: SpeakerId, frame: &Frame, now: Duration) -> Result<News, Ignored> {
+        let full = self.0.len() >= MOST_PEERS;
+        let known = self.0.get(&id);
+        if known.is_none() && full {
+            return Err(Ignored::TooManyPeers);
+        }
+        let news = match known {
+            Some(peer) if peer.previous == Some(frame.boot) => return Err(Ignored::EarlierBoot),
+            Some(peer) if peer.boot == frame.boot => {
+                if peer.heard.is_some() && frame.counter <= peer.counter {
+                    return Err(Ignored::OldCounter);
+                }
+                if peer.dead() { News::Returned } else { News::Known }
+            }
+            _ => News::New,
+        };
+        if news == News::New {
+            let previous = known.map(|peer| peer.boot);
+            self.0.insert(id, Peer { previous, ..Peer::new(frame.boot, frame.interval, now) });
+        }
+        if let Some(peer) = self.0.get_mut(&id) {
+            peer.name.get_or_insert_with(|| frame.speaker.clone());
+            peer.counter = frame.counter;
+            peer.heard = Some(now);
+            peer.evidence = now;
+            peer.interval = frame.interval.max(Duration::from_millis(1));
+            peer.draining = frame.draining;
+            peer.digest = frame.digest;
+            peer.life = Life::Alive;
+        }
+        Ok(news)
+    }
+
+    /// Takes another's word that `id` spoke `age` ago.
+    pub fn witness(&mut self, id: SpeakerId, age: Duration, timing: &Timing, now: Duration) -> bool {
+        let Some(peer) = self.0.get_mut(&id) else { return false };
+        peer.evidence = peer.evidence.max(now.saturating_sub(age));
+        let alive = now < peer.evidence + peer.patience(timing);
+        let returned = alive && peer.dead();
+        if alive {
+            peer.life = Life::Alive;
+        }
+        returned
+    }
+
+    /// Takes another's word that `holder` exists, so that it is asked for before it is thought dead.
+    pub fn meet(&mut self, holder: Holder, timing: &Timing, now: Duration) {
+        let room = self.0.len() < MOST_PEERS;
+        match self.0.get_mut(&holder.speaker) {
+            None if room => {
+                self.0.insert(holder.speaker, Peer::new(holder.boot, timing.beat, now));
+            }
+            Some(peer) if peer.heard.is_none() && peer.boot != holder.boot => {
+                *peer = Peer { previous: Some(peer.boot), ..Peer::new(holder.boot, timing.beat, now) };
+            }
+            _ => {}
+        }
+    }
+
+    /// What is due by `now`, in order of the speakers' ids.
+    pub fn run(&mut self, timing: &Timing, now: Duration) -> Vec<Due> {
+        let mut due = Vec::new();
+        for (id, peer) in &mut self.0 {
+            let patience = peer.evidence + peer.patience(timing);
+            let asked = match peer.life {
+                Life::Alive if patience <= now => Some(0),
+                Life::Suspect { asked, next } if next <= now => Some(asked),
+                _ => None,
+            };
+            match asked {
+                Some(asked) if asked < timing.asks => {
+                    peer.life = Life::Suspect { asked: asked + 1, next: now + timing.ask };
+                    due.push(Due::Ask(*id));
+                }
+                Some(_) => {
+                    peer.life = Life::Dead { since: now };
+                    peer.fetch = None;
+                    due.push(Due::Died(*id));
+                }
+                None => {}
+            }
+            if peer.fetch.is_some_and(|at| at <= now) {
+                peer.fetch = Some(now + timing.fetch_again);
+                due.push(Due::Fetch(*id));
+            }
+        }
+        due
+    }
+
+    /// When the next thing is due.
+    pub fn deadline(&self, timing: &Timing) -> Option<Duration> {
+        self.0.values().filter_map(|peer| peer.deadline(timing)).min()
+    }
+
+    /// Forgets those that have been dead for long.
+    pub fn forget(&mut self, timing: &Timing, now: Duration) {
+        self.0.retain(|_, peer| !matches!(peer.life, Life::Dead { since } if since + timing.remember <= now));
+    }
+}

@@ -1,0 +1,82 @@
+//! How long everything takes, in one place, with the figures that simulation settled on.
+
+use std::time::Duration;
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// The machine's durations. [`Timing::default`] is what every speaker of a segment uses; only simulations vary it.
+#[derive(Debug, Clone)]
+pub struct Timing {
+    /// Between two beats of a speaker that owns something.
+    pub beat: Duration,
+    /// Between two beats of one that owns nothing.
+    pub idle_beat: Duration,
+    /// A beat is at least this long for each owner on the segment, so that a segment carries at most 1,000 frames/s.
+    pub beat_per_owner: Duration,
+    /// How many tenths of its announced interval a speaker may be silent before it is suspected.
+    pub silence_tenths: u32,
+    /// Between two questions to a suspect; one more after the last is its end.
+    pub ask: Duration,
+    /// How many questions.
+    pub asks: u8,
+    /// The step of the contention: a speaker waits its rank times this.
+    pub slot: Duration,
+    /// The greatest rank that still waits longer than the one before it.
+    pub slots: u32,
+    /// After its start a speaker only listens, this long,
+    pub listen: Duration,
+    /// and up to this long where it does not yet know all claims of those that it hears.
+    pub listen_at_most: Duration,
+    /// A timer this late means that the speaker was paused,
+    pub paused: Duration,
+    /// and it listens this long before it claims anything.
+    pub listen_after_pause: Duration,
+    /// A changed claim is repeated this soon.
+    pub repeat: Duration,
+    /// How many frames a changed claim is in.
+    pub repeats: u8,
+    /// How long the digest of a peer may differ before its claims are asked for: claims of several frames are under way.
+    pub fetch: Duration,
+    /// Between two such questions, or two answers to them.
+    pub fetch_again: Duration,
+    /// How long a third speaker waits before it repeats the greater of two claims.
+    pub relay: Duration,
+    /// The longest pause between two repetitions, which doubles from [`Timing::repeat`].
+    pub relay_at_most: Duration,
+    /// How long a speaker that gives up a VIP answers for it when no other claims it.
+    pub hand_over: Duration,
+    /// How long a release that others report silences one that has not heard of it from the API server.
+    pub silenced: Duration,
+    /// How long what nobody wants or holds is remembered: peers gone, VIPs released.
+    pub remember: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            beat: ms(100),
+            idle_beat: ms(1_000),
+            beat_per_owner: ms(1),
+            silence_tenths: 25,
+            ask: ms(20),
+            asks: 3,
+            slot: ms(20),
+            slots: 10,
+            listen: ms(500),
+            listen_at_most: ms(1_500),
+            paused: ms(100),
+            listen_after_pause: ms(250),
+            repeat: ms(40),
+            repeats: 3,
+            fetch: ms(30),
+            fetch_again: ms(100),
+            relay: ms(60),
+            relay_at_most: ms(1_600),
+            hand_over: ms(1_000),
+            silenced: ms(30_000),
+            remember: ms(600_000),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Bytes both ways, and every refusal by its reason.
+
+use super::*;
+use proptest::{collection::vec, prelude::*};
+
+fn beat() -> Frame {
+    Frame {
+        cluster: 0x0102_0304_0506_0708,
+        speaker: SpeakerName::new("node-1").unwrap(),
+        boot: 0x1112_1314_1516_1718,
+        counter: 42,
+        draining: true,
+        listening: false,
+        interval: Duration::from_millis(100),
+        lateness: Duration::from_millis(3),
+        digest: 0x2122_2324_2526_2728,
+        kind: Kind::Beat,
+        heard: vec![Heard { speaker: SpeakerId(0x3132_3334_3536_3738), age: Duration::from_millis(77) }],
+        claims: vec![
+            Claim {
+                vip: "203.0.113.10".parse().unwrap(),
+                epoch: 1_700_000_000_000,
+                firm: true,
+                state: State::Held,
+                of: None,
+            },
+            Claim {
+                vip: "2001:db8::10".parse().unwrap(),
+                epoch: 1,
+                firm: false,
+                state: State::Released,
+                of: Some(Holder { speaker: SpeakerId(5), boot: 6 }),
+            },
+        ],
+    }
+}
+
+const BEAT: &str = "4c46 01 00 01 06 0076 0064 0003 0001 0002\
+    0102030405060708 1112131415161718 000000000000002a 2122232425262728 6e6f64652d31\
+    3132333435363738 004d\
+    02 cb00710a 0000018bcfe56800\
+    35 20010db8000000000000000000000010 0000000000000001 0000000000000005 0000000000000006";
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+/// The bytes of a beat with one change made to them.
+fn beat_with(change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+    let mut bytes = bytes(BEAT);
+    change(&mut bytes);
+    bytes
+}
+
+#[test]
+fn a_beat_both_ways() {
+    assert_eq!(beat().emit(), bytes(BEAT));
+    assert_eq!(Frame::parse(&bytes(BEAT)), Ok(beat()));
+}
+
+#[test]
+fn the_other_kinds_both_ways() {
+    let range = Kind::Snapshot { first: "0.0.0.0".parse().unwrap(), last: "2001:db8::1".parse().unwrap() };
+    for (kind, code, body) in [
+        (Kind::Ask { suspect: SpeakerId(9) }, 1, "0000000000000009"),
+        (Kind::Fetch { peer: SpeakerId(9) }, 2, "0000000000000009"),
+        (range, 3, "04 00000000 06 20010db8000000000000000000000001"),
+    ] {
+        let frame = Frame { kind, heard: Vec::new(), claims: Vec::new(), ..beat() };
+        let body = bytes(body);
+        let mut expected = bytes(BEAT)[..54].to_vec();
+        expected[3] = code;
+        expected[7] = 54 + body.len() as u8;
+        expected[12..16].fill(0);
+        expected.extend(body);
+        assert_eq!(frame.emit(), expected, "{kind:?}");
+        assert_eq!(Frame::parse(&expected), Ok(frame), "{kind:?}");
+    }
+}
+
+#[test]
+fn on_ethernet_it_is_addressed_and_padded() {
+    let frame = Frame { speaker: SpeakerName::new("n").unwrap(), heard: Vec::new(), claims: Vec::new(), ..beat() };
+    let ethernet = frame.emit_ethernet([2, 0, 0, 0, 0, 1]);
+    assert_eq!(ethernet[..14], [0x03, 0x4c, 0x46, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0x88, 0xb5]);
+    assert_eq!(DESTINATION[0] & 3, 3, "a group address, locally administered");
+    let padded = Frame { speaker: SpeakerName::new("n").unwrap(), ..frame.clone() }.emit_ethernet([0; 6]);
+    let with_padding = [&padded[14..], &[0; 20]].concat();
+    assert_eq!(Frame::parse(&with_padding), Ok(frame));
+}
+
+#[test]
+fn every_refusal_has_its_reason() {
+    let cases: [(&str, Vec<u8>, Malformed); 14] = [
+        ("nothing", Vec::new(), Malformed::Short),
+        ("one byte short", beat_with(|bytes| bytes.truncate(117)), Malformed::Short),
+        ("another's experiment", beat_with(|bytes| bytes[0] = b'X'), Malformed::Magic),
+        ("version 2", beat_with(|bytes| bytes[2] = 2), Malformed::Version),
+        ("kind 4", beat_with(|bytes| bytes[3] = 4), Malformed::Kind),
+        ("an unknown flag", beat_with(|bytes| bytes[4] = 4), Malformed::Bits),
+        ("no name", beat_with(|bytes| bytes[5] = 0), Malformed::Name),
+        ("a name of other bytes", beat_with(|bytes| bytes[48] = 0xff), Malformed::Name),
+        (
+            "longer than it may be",
+            beat_with(|bytes| bytes[6..8].copy_from_slice(&1401u16.to_be_bytes())),
+            Malformed::Length,
+        ),
+        (
+            "shorter than a header",
+            beat_with(|bytes| bytes[6..8].copy_from_slice(&47u16.to_be_bytes())),
+            Malformed::Length,
+        ),
+        ("a claim too few", beat_with(|bytes| bytes[15] = 1), Malformed::Length),
+        ("a claim too many", beat_with(|bytes| bytes[15] = 3), Malformed::Short),
+        ("65 peers", beat_with(|bytes| bytes[13] = 65), Malformed::Heard),
+        ("an unknown claim bit", beat_with(|bytes| bytes[64] |= 8), Malformed::Bits),
+    ];
+    for (what, bytes, reason) in cases {
+        assert_eq!(Frame::parse(&bytes), Err(reason), "{what}");
+    }
+    let range = |first: &str, last: &str| {
+        let kind = Kind::Snapshot { first: first.parse().unwrap(), last: last.parse().unwrap() };
+        Frame { kind, heard: Vec::new(), claims: Vec::new(), ..beat() }.emit()
+    };
+    assert_eq!(Frame::parse(&range("::1", "10.0.0.1")), Err(Malformed::Address), "a range that ends before it starts");
+    let mut family = range("10.0.0.1", "10.0.0.2");
+    family[54] = 5;
+    assert_eq!(Frame::parse(&family), Err(Malformed::Address), "a family that is neither");
+    assert_eq!(SpeakerName::new(""), Err(Malformed::Name));
+    assert_eq!(SpeakerName::new("n".repeat(254)), Err(Malformed::Name));
+}
+
+fn frames() -> impl Strategy<Value = Frame> {
+    let millis = || (0..=u64::from(u16::MAX)).prop_map(Duration::from_millis);
+    let kind = prop_oneof![
+        Just(Kind::Beat),
+        any::<u64>().prop_map(|id| Kind::Ask { suspect: SpeakerId(id) }),
+        any::<u64>().prop_map(|id| Kind::Fetch { peer: SpeakerId(id) }),
+        any::<(IpAddr, IpAddr)>().prop_map(|(a, b)| Kind::Snapshot { first: a.min(b), last: a.max(b) }),
+    ];
+    let state = prop_oneof![Just(State::Held), Just(State::Leaving), Just(State::Vacant), Just(State::Released)];
+    let of = proptest::option::of(any::<(u64, u64)>().prop_map(|(id, boot)| Holder { speaker: SpeakerId(id), boot }));
+    let claim = (any::<IpAddr>(), any::<u64>(), any::<bool>(), state, of)
+        .prop_map(|(vip, epoch, firm, state, of)| Claim { vip, epoch, firm, state, of });
+    let heard = (any::<u64>(), millis()).prop_map(|(id, age)| Heard { speaker: SpeakerId(id), age });
+    let numbers = any::<(u64, u64, u64, u64, bool, bool)>();
+    ("[a-z0-9.-]{1,253}", numbers, millis(), millis(), kind, vec(heard, 0..8), vec(claim, 0..20)).prop_map(
+        |(name, (cluster, boot, counter, digest, draining, listening), interval, lateness, kind, heard, claims)| {
+            Frame {
+                cluster,
+                speaker: SpeakerName::new(name).unwrap(),
+                boot,
+                counter,
+                draining,
+                listening,
+                interval,
+                lateness,
+                digest,
+                kind,
+                heard,
+                claims,
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_is_emitted_is_parsed_the_same(frame in frames()) {
+        let bytes = frame.emit();
+        prop_assert_eq!(bytes.len(), frame.size());
+        prop_assert_eq!(Frame::parse(&bytes), Ok(frame));
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in vec(any::<u8>(), 0..1500)) {
+        let _ = Frame::parse(&bytes);
+    }
+
+    /// Nearly right bytes reach further in than random ones.
+    #[test]
+    fn no_damage_makes_it_panic(frame in frames(), at in any::<prop::sample::Index>(), byte in any::<u8>(), cut in any::<prop::sample::Index>()) {
+        let mut bytes = frame.emit();
+        let at = at.index(bytes.len());
+        bytes[at] = byte;
+        bytes.truncate(cut.index(bytes.len() + 1));
+        if let Ok(parsed) = Frame::parse(&bytes) {
+            prop_assert_eq!(Frame::parse(&parsed.emit()), Ok(parsed));
+        }
+    }
+}
