@@ -2,18 +2,19 @@
 
 use super::{
     ObjectName, names,
-    object::{lean_metadata, stands_for},
+    object::{lean_metadata, parse_family, stands_for},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use landfall_core::alloc::ServiceKey;
+use landfall_core::{addr::Family, alloc::ServiceKey};
 use serde::Deserialize;
 
 /// An EndpointSlice as it is sent.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
+#[serde(rename_all = "camelCase", default)]
 pub struct SliceObject {
     #[serde(deserialize_with = "lean_metadata")]
     metadata: ObjectMeta,
+    address_type: String,
     endpoints: Option<Vec<Endpoint>>,
 }
 
@@ -50,8 +51,12 @@ pub struct LocalEndpoints {
     pub slice: ObjectName,
     /// The Service.
     pub service: ServiceKey,
+    /// Of which family its endpoints are; none: they are names.
+    pub family: Option<Family>,
     /// The best of its endpoints on the node; none: no usable one.
     pub best: Option<Tier>,
+    /// The best of its endpoints on any node.
+    pub anywhere: Option<Tier>,
 }
 
 impl LocalEndpoints {
@@ -60,9 +65,16 @@ impl LocalEndpoints {
         let slice = ObjectName::of(&object.metadata);
         let service = object.metadata.labels.as_ref().and_then(|labels| labels.get(names::SLICE_SERVICE));
         let service = ServiceKey { namespace: slice.namespace.clone(), name: service.cloned().unwrap_or_default() };
-        let here = object.endpoints.iter().flatten().filter(|endpoint| endpoint.node_name.as_deref() == Some(node));
-        let best = here.filter_map(|endpoint| endpoint.conditions.clone().unwrap_or_default().tier()).max();
-        Self { slice, service, best }
+        let family = parse_family(&object.address_type);
+        let mut local = Self { slice, service, family, best: None, anywhere: None };
+        for endpoint in object.endpoints.into_iter().flatten() {
+            let tier = endpoint.conditions.unwrap_or_default().tier();
+            local.anywhere = local.anywhere.max(tier);
+            if endpoint.node_name.as_deref() == Some(node) {
+                local.best = local.best.max(tier);
+            }
+        }
+        local
     }
 }
 
@@ -84,7 +96,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn best(endpoints: Value) -> Option<Tier> {
+    fn tiers(endpoints: Value) -> (Option<Tier>, Option<Tier>) {
         let slice = json!({
             "metadata": {"namespace": "shop", "name": "web-x1", "labels": {"kubernetes.io/service-name": "web"}},
             "addressType": "IPv4", "endpoints": endpoints
@@ -92,27 +104,29 @@ mod tests {
         let local = LocalEndpoints::new(serde_json::from_value(slice).unwrap(), "n1");
         assert_eq!(local.slice, ObjectName { namespace: "shop".into(), name: "web-x1".into() });
         assert_eq!(local.service, ServiceKey { namespace: "shop".into(), name: "web".into() });
-        local.best
+        assert_eq!(local.family, Some(Family::V4));
+        (local.best, local.anywhere)
     }
 
     #[test]
-    fn the_best_endpoint_on_the_node_counts() {
+    fn the_best_endpoint_counts_on_the_node_and_anywhere() {
         let on = |node: &str, conditions: Value| json!({"nodeName": node, "conditions": conditions});
         let ready = json!({"ready": true, "serving": true, "terminating": false});
         let leaving = json!({"ready": false, "serving": true, "terminating": true});
         let failing = json!({"ready": false, "serving": false, "terminating": false});
+        let (up, end) = (Some(Tier::Ready), Some(Tier::Terminating));
         for (endpoints, expected) in [
-            (json!([on("n1", ready.clone())]), Some(Tier::Ready)),
-            (json!([on("n2", ready.clone())]), None),
-            (json!([on("n1", leaving.clone()), on("n1", ready.clone())]), Some(Tier::Ready)),
-            (json!([on("n1", leaving), on("n2", ready)]), Some(Tier::Terminating)),
-            (json!([on("n1", failing)]), None),
-            (json!([on("n1", json!({}))]), Some(Tier::Ready)),
-            (json!([{"nodeName": "n1"}]), Some(Tier::Ready)),
-            (json!([{"conditions": {"ready": true}}]), None),
-            (json!(null), None),
+            (json!([on("n1", ready.clone())]), (up, up)),
+            (json!([on("n2", ready.clone())]), (None, up)),
+            (json!([on("n1", leaving.clone()), on("n1", ready.clone())]), (up, up)),
+            (json!([on("n1", leaving), on("n2", ready)]), (end, up)),
+            (json!([on("n1", failing)]), (None, None)),
+            (json!([on("n1", json!({}))]), (up, up)),
+            (json!([{"nodeName": "n1"}]), (up, up)),
+            (json!([{"conditions": {"ready": true}}]), (None, up)),
+            (json!(null), (None, None)),
         ] {
-            assert_eq!(best(endpoints.clone()), expected, "{endpoints}");
+            assert_eq!(tiers(endpoints.clone()), expected, "{endpoints}");
         }
     }
 }

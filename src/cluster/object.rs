@@ -1,6 +1,7 @@
 //! What the projections share: metadata without the parts nobody reads, and kube's view of our own object types.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use landfall_core::addr::Family;
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 
@@ -32,6 +33,15 @@ pub(super) fn lean_metadata<'de, D: Deserializer<'de>>(from: D) -> Result<Object
         finalizers: lean.finalizers,
         ..ObjectMeta::default()
     })
+}
+
+/// What Kubernetes calls a family.
+pub(super) fn parse_family(text: &str) -> Option<Family> {
+    match text {
+        "IPv4" => Some(Family::V4),
+        "IPv6" => Some(Family::V6),
+        _ => None,
+    }
 }
 
 /// Lets kube list and watch `$own`, a struct with a field `metadata`, in place of k8s-openapi's `$full`.

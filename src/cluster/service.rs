@@ -5,7 +5,7 @@
 
 use super::{
     names,
-    object::{lean_metadata, stands_for},
+    object::{lean_metadata, parse_family, stands_for},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use landfall_core::{
@@ -179,14 +179,6 @@ const LOAD_BALANCER: &str = "LoadBalancer";
 
 fn key(metadata: &ObjectMeta) -> ServiceKey {
     super::ObjectName::of(metadata).into()
-}
-
-fn parse_family(text: &str) -> Option<Family> {
-    match text {
-        "IPv4" => Some(Family::V4),
-        "IPv6" => Some(Family::V6),
-        _ => None,
-    }
 }
 
 fn parse_protocol(port: &Port) -> Option<Protocol> {

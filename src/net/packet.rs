@@ -72,7 +72,8 @@ impl PacketSocket {
         poll_fn(|context| self.poll_recv(context, buffer)).await
     }
 
-    fn poll_recv(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Received>> {
+    /// [`recv`](Self::recv) for a task that waits for several sockets.
+    pub fn poll_recv(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Received>> {
         for (traffic, socket) in &self.sockets {
             if let Poll::Ready(len) = poll_read(socket, context, buffer) {
                 return Poll::Ready(len.map(|len| Received { len, traffic: *traffic }));

@@ -22,7 +22,7 @@ impl Range {
     }
 
     /// The addresses that share the first `length` bits with `address`; `length` is at most the family's bits.
-    pub(super) fn network(address: IpAddr, length: u8) -> Self {
+    pub fn network(address: IpAddr, length: u8) -> Self {
         let family = Family::of(address);
         let host = match u32::from(family.bits() - length) {
             128 => u128::MAX,

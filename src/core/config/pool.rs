@@ -7,6 +7,7 @@ use super::{
     tree::Node,
 };
 use crate::addr::{AddressSet, Block, Family, Range};
+use ipnet::IpNet;
 use std::{collections::BTreeMap, net::IpAddr};
 
 /// A named set of addresses.
@@ -28,6 +29,12 @@ impl Pool {
     /// Whether the pool lists `address`, be it excluded from allocation or not.
     pub fn lists(&self, address: IpAddr) -> bool {
         self.listed.iter().any(|range| range.contains(address))
+    }
+
+    /// Whether it lists an address of `subnet`, of which only the first `prefix_len` bits count.
+    pub fn lists_in(&self, subnet: IpNet) -> bool {
+        let subnet = Range::network(subnet.addr(), subnet.prefix_len());
+        self.listed.iter().any(|range| range.overlaps(&subnet))
     }
 
     /// How many addresses of a family it can hand out.

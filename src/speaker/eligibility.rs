@@ -1,0 +1,185 @@
+//! Whether an interface of this node can answer for a VIP now, and if not, why.
+//!
+//! Pure: an interface as netlink describes it, and what the API server wants of the VIP.
+
+use super::desired::{Desired, NotHere, Vip};
+use crate::net::Link;
+use ipnet::IpNet;
+use landfall_core::{config::Reach, wire::ethernet::MacAddr};
+use std::net::IpAddr;
+
+/// Why an interface does not answer for a VIP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Ineligible {
+    /// It can carry no answer at all.
+    #[error(transparent)]
+    Link(#[from] Unfit),
+    /// This node must not answer.
+    #[error(transparent)]
+    NotHere(#[from] NotHere),
+    /// No announcement of the VIP's pool allows it.
+    #[error("no announcement allows this node's interface to announce the pool")]
+    NotAllowed,
+    /// The VIP is in none of its subnets, and no announcement names it.
+    #[error("the address is in none of the interface's subnets")]
+    OutsideSubnets,
+    /// The VIP is the network's own or its broadcast address.
+    #[error("the address is the network or broadcast address of the interface's subnet")]
+    SubnetEdge,
+    /// The kernel already answers for it.
+    #[error("the address is the interface's own")]
+    OwnAddress,
+}
+
+/// Why an interface carries no frames of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// Loopback.
+    #[error("the interface is loopback")]
+    Loopback,
+    /// No Ethernet.
+    #[error("the interface has no Ethernet address")]
+    NotEthernet,
+    /// Configured down.
+    #[error("the interface is down")]
+    Down,
+    /// The cable is out.
+    #[error("the interface has no carrier")]
+    NoCarrier,
+    /// Its bridge or bond answers in its place.
+    #[error("the interface belongs to a bridge or bond")]
+    Member,
+}
+
+/// The Ethernet address of an interface that can carry frames of ours.
+pub fn fit(link: &Link) -> Result<MacAddr, Unfit> {
+    match link.mac {
+        _ if link.loopback => Err(Unfit::Loopback),
+        _ if link.master.is_some() => Err(Unfit::Member),
+        _ if !link.up => Err(Unfit::Down),
+        _ if !link.carrier => Err(Unfit::NoCarrier),
+        Some(mac) => Ok(mac),
+        None => Err(Unfit::NotEthernet),
+    }
+}
+
+/// Whether speakers should hear each other on this interface: a pool of ours may be announced there.
+pub fn is_segment(link: &Link, desired: &Desired) -> bool {
+    let mut pools = desired.pools(&link.name);
+    fit(link).is_ok()
+        && (pools.any(|(pool, reach)| match reach {
+            Reach::None => false,
+            Reach::Subnets => link.addresses.iter().any(|subnet| pool.lists_in(*subnet)),
+            Reach::Any => true,
+        }) || desired.vips.iter().any(|(vip, wanted)| eligible(link, *vip, wanted, desired).is_ok()))
+}
+
+/// Whether `link` can answer for `vip`.
+pub fn eligible(link: &Link, vip: IpAddr, wanted: &Vip, desired: &Desired) -> Result<(), Ineligible> {
+    fit(link)?;
+    wanted.here?;
+    match desired.reach(vip, &link.name) {
+        Reach::None => return Err(Ineligible::NotAllowed),
+        Reach::Subnets if !link.addresses.iter().any(|subnet| subnet.contains(&vip)) => {
+            return Err(Ineligible::OutsideSubnets);
+        }
+        Reach::Subnets | Reach::Any => {}
+    }
+    if link.addresses.iter().any(|own| own.addr() == vip) {
+        return Err(Ineligible::OwnAddress);
+    }
+    if link.addresses.iter().any(|subnet| is_edge(subnet, vip)) { Err(Ineligible::SubnetEdge) } else { Ok(()) }
+}
+
+/// IPv4's network and broadcast address (RFC 3021 has none in a /31), IPv6's subnet-router anycast address (RFC 4291, section
+/// 2.6.1; RFC 6164 has none in a /127).
+fn is_edge(subnet: &IpNet, vip: IpAddr) -> bool {
+    match (subnet, vip) {
+        (IpNet::V4(net), IpAddr::V4(vip)) => net.prefix_len() < 31 && (vip == net.network() || vip == net.broadcast()),
+        (IpNet::V6(net), IpAddr::V6(vip)) => net.prefix_len() < 127 && vip == net.network(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::desired::tests::{desired, desired_with};
+    use super::*;
+
+    fn link(addresses: &[&str]) -> Link {
+        Link {
+            index: 2,
+            name: "eth0".into(),
+            mac: Some(MacAddr::from([2, 0, 0, 0, 0, 1])),
+            up: true,
+            carrier: true,
+            loopback: false,
+            master: None,
+            kind: None,
+            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+        }
+    }
+
+    const OWN: [&str; 2] = ["198.51.100.11/24", "2001:db8::11/64"];
+
+    fn judge(link: &Link, vip: &str, config: &str) -> Result<(), Ineligible> {
+        let desired = desired(config, vip);
+        let vip = vip.parse().unwrap();
+        eligible(link, vip, &desired.vips[&vip], &desired)
+    }
+
+    const POOL: &str = "pools: [{name: a, addresses: [198.51.100.0/24, 203.0.113.0/24, '2001:db8::/64']}]\n";
+
+    #[test]
+    fn an_interface_answers_for_the_addresses_of_its_subnets() {
+        for (vip, expected) in [
+            ("198.51.100.100", Ok(())),
+            ("2001:db8::100", Ok(())),
+            ("203.0.113.7", Err(Ineligible::OutsideSubnets)),
+            ("198.51.100.11", Err(Ineligible::OwnAddress)),
+            ("2001:db8::11", Err(Ineligible::OwnAddress)),
+            ("198.51.100.0", Err(Ineligible::SubnetEdge)),
+            ("198.51.100.255", Err(Ineligible::SubnetEdge)),
+            ("2001:db8::", Err(Ineligible::SubnetEdge)),
+        ] {
+            assert_eq!(judge(&link(&OWN), vip, POOL), expected, "{vip}");
+        }
+        assert_eq!(judge(&link(&["198.51.100.0/31"]), "198.51.100.1", POOL), Ok(()), "a /31 has no edges");
+    }
+
+    #[test]
+    fn an_announcement_that_names_the_interface_allows_addresses_outside_its_subnets() {
+        let on = |interfaces: &str| format!("{POOL}announcements: [{{interfaces: [{interfaces}]}}]");
+        assert_eq!(judge(&link(&OWN), "203.0.113.7", &on("eth0")), Ok(()));
+        assert_eq!(judge(&link(&OWN), "203.0.113.7", &on("'eth*'")), Err(Ineligible::OutsideSubnets));
+        assert_eq!(judge(&link(&OWN), "198.51.100.7", &on("'eth*'")), Ok(()));
+        assert_eq!(judge(&link(&OWN), "198.51.100.7", &on("eth1")), Err(Ineligible::NotAllowed));
+    }
+
+    #[test]
+    fn an_interface_that_carries_no_frames_is_unfit_and_says_why() {
+        let unfit = |change: fn(&mut Link)| {
+            let mut link = link(&OWN);
+            change(&mut link);
+            assert!(!is_segment(&link, &desired(POOL, "198.51.100.100")));
+            judge(&link, "198.51.100.100", POOL)
+        };
+        assert_eq!(unfit(|link| link.up = false), Err(Unfit::Down.into()));
+        assert_eq!(unfit(|link| link.carrier = false), Err(Unfit::NoCarrier.into()));
+        assert_eq!(unfit(|link| link.master = Some(1)), Err(Unfit::Member.into()));
+        assert_eq!(unfit(|link| link.loopback = true), Err(Unfit::Loopback.into()));
+        assert_eq!(unfit(|link| link.mac = None), Err(Unfit::NotEthernet.into()));
+    }
+
+    #[test]
+    fn speakers_hear_each_other_where_a_pool_may_be_announced_and_nowhere_else() {
+        let nothing = |config: &str| desired_with(config, &[]);
+        assert!(is_segment(&link(&OWN), &nothing(POOL)));
+        assert!(!is_segment(&link(&["10.244.1.1/24"]), &nothing(POOL)));
+        assert!(is_segment(&link(&[]), &nothing(&format!("{POOL}announcements: [{{interfaces: [eth0]}}]"))));
+        assert!(!is_segment(&link(&OWN), &nothing(&format!("{POOL}announcements: [{{interfaces: [eth1]}}]"))));
+        let elsewhere = "pools: [{name: b, addresses: [203.0.113.0/24]}]";
+        assert!(!is_segment(&link(&OWN), &nothing(elsewhere)));
+        assert!(is_segment(&link(&OWN), &desired(elsewhere, "198.51.100.100")), "an address kept without its pool");
+    }
+}
