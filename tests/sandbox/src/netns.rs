@@ -5,13 +5,18 @@ use std::{
     collections::HashSet,
     fs::{self, File},
     os::unix::fs::MetadataExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
-use nix::sched::{CloneFlags, setns};
+use nix::{
+    sched::{CloneFlags, setns},
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 use crate::command;
 
@@ -88,17 +93,25 @@ impl Netns {
             .with_context(|| format!("cannot enter network namespace {}: is this root?", self.0))
     }
 
-    /// Sets `/proc/sys/net` values, given as paths below it. A path that this kernel lacks is an error.
+    /// Sets `/proc/sys/net` values, given as paths below it.
     ///
     /// # Errors
     /// Names the path that could not be written.
     pub fn sysctl(&self, values: &[(&str, &str)]) -> Result<()> {
+        self.enter(|| values.iter().try_for_each(|(path, value)| self.set(path, value)))?
+    }
+
+    /// The same, for what only some kernels have.
+    pub(crate) fn sysctl_if_any(&self, values: &[(&str, &str)]) -> Result<()> {
         self.enter(|| {
-            values.iter().try_for_each(|(path, value)| {
-                fs::write(format!("/proc/sys/net/{path}"), value)
-                    .with_context(|| format!("cannot set net/{path} to {value} in {}", self.0))
-            })
+            let present = values.iter().filter(|(path, _)| Path::new("/proc/sys/net").join(path).exists());
+            present.into_iter().try_for_each(|(path, value)| self.set(path, value))
         })?
+    }
+
+    fn set(&self, path: &str, value: &str) -> Result<()> {
+        fs::write(Path::new("/proc/sys/net").join(path), value)
+            .with_context(|| format!("cannot set net/{path} to {value} in {}", self.0))
     }
 }
 
@@ -116,7 +129,7 @@ pub(crate) fn with_prefix(prefix: &str) -> Vec<Netns> {
 }
 
 /// The processes inside any of the namespaces, this one excepted.
-pub(crate) fn processes(namespaces: &[Netns]) -> Vec<i32> {
+fn processes(namespaces: &[Netns]) -> Vec<i32> {
     let inside: HashSet<(u64, u64)> =
         namespaces.iter().filter_map(|n| fs::metadata(n.path()).ok()).map(|m| (m.dev(), m.ino())).collect();
     let pids = fs::read_dir("/proc").into_iter().flatten().flatten();
@@ -126,8 +139,19 @@ pub(crate) fn processes(namespaces: &[Netns]) -> Vec<i32> {
         .collect()
 }
 
-/// Removes namespaces; those that are gone already do not matter.
-pub(crate) fn delete(namespaces: &[Netns]) {
+/// Ends the processes inside the namespaces and removes these; what is gone already does not matter.
+pub(crate) fn remove(namespaces: &[Netns]) {
+    // A few rounds: a process may be starting another while it is being ended.
+    for _ in 0..50 {
+        let left = processes(namespaces);
+        if left.is_empty() {
+            break;
+        }
+        for pid in left {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
     let lines: String = namespaces.iter().map(|n| format!("netns del {}\n", n.0)).collect();
     let _ = command::with_input(Command::new("ip").args(["-force", "-batch", "-"]), &lines);
 }

@@ -122,6 +122,10 @@ impl Process {
         &self.0.spec.name
     }
 
+    pub(crate) fn is_same(&self, other: &Process) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The file with its output, of all its starts.
     pub fn log_path(&self) -> &Path {
         &self.0.log

@@ -1,12 +1,16 @@
 //! A sandbox and its life: up in a few seconds, taken down when dropped.
 
-use std::{env, fs, ops::Deref, sync::Arc, thread};
+use std::{collections::BTreeSet, env, fs, ops::Deref, sync::Arc, thread};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::{
     cluster::Cluster,
     control_plane,
+    kubelet::{
+        self,
+        image::{Container, Images},
+    },
     process::{Process, Spec},
     state::State,
     teardown::{self, Resources},
@@ -25,12 +29,32 @@ pub struct Sandbox {
 #[derive(Clone, Debug)]
 pub struct Builder {
     nodes: u8,
+    images: Images,
+    unmanaged: BTreeSet<String>,
 }
 
 impl Builder {
     /// How many nodes; 3 when not said.
     pub fn nodes(mut self, nodes: u8) -> Builder {
         self.nodes = nodes;
+        self
+    }
+
+    /// Says what to run for an image, named by its repository in full or by its last part. `nginx`, `landfall-echo` and
+    /// `debian` (the Pod's own command) are known already.
+    pub fn image(
+        mut self,
+        image: &str,
+        launcher: impl Fn(&Container) -> Result<Vec<String>> + Send + Sync + 'static,
+    ) -> Builder {
+        self.images.add(image, Arc::new(launcher));
+        self
+    }
+
+    /// Leaves the Pods of a namespace alone: they stay Pending. So it is with `landfall-system`, whose processes are
+    /// started explicitly.
+    pub fn unmanaged(mut self, namespace: &str) -> Builder {
+        self.unmanaged.insert(namespace.to_owned());
         self
     }
 
@@ -48,7 +72,7 @@ impl Builder {
         }
         let state = State::create(folder, tools, self.nodes)?;
         let sandbox = Sandbox { cluster: Cluster::new(state.clone()), resources: Resources::register(state) };
-        sandbox.start().with_context(|| {
+        sandbox.start(self.images, self.unmanaged).with_context(|| {
             sandbox.keep_if_asked();
             format!("sandbox {} did not come up\n{}", sandbox.id(), sandbox.log_tails(8))
         })?;
@@ -59,13 +83,15 @@ impl Builder {
 impl Sandbox {
     /// How a sandbox is ordered.
     pub fn builder() -> Builder {
-        Builder { nodes: 3 }
+        Builder { nodes: 3, images: Images::default(), unmanaged: BTreeSet::from(["landfall-system".to_owned()]) }
     }
 
-    fn start(&self) -> Result<()> {
+    fn start(&self, images: Images, unmanaged: BTreeSet<String>) -> Result<()> {
         let state = &self.resources.state;
         self.resources.while_open(|| topology::build(&state.prefix(), state.nodes))?;
-        control_plane::start(&self.resources, self.api())
+        control_plane::start(&self.resources, self.api())?;
+        kubelet::start(self.api().clone(), self.resources.clone(), images, unmanaged);
+        Ok(())
     }
 
     /// Starts a process that ends with the sandbox; its output goes to `logs/<name>.log` in the sandbox's folder.

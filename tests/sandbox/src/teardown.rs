@@ -43,6 +43,11 @@ impl Resources {
         resources
     }
 
+    /// Whether it has not been taken down.
+    pub(crate) fn is_open(&self) -> bool {
+        self.gate().is_some()
+    }
+
     /// Runs `make` while the sandbox cannot be taken down; refused once it is being taken down.
     pub(crate) fn while_open<T>(&self, make: impl FnOnce() -> Result<T>) -> Result<T> {
         let mut gate = self.gate();
@@ -69,7 +74,7 @@ impl Resources {
     /// Forgets an ended process.
     pub(crate) fn forget(&self, process: &Process) {
         if let Some(processes) = self.gate().as_mut() {
-            processes.retain(|p| p.log_path() != process.log_path());
+            processes.retain(|other| !other.is_same(process));
         }
     }
 
@@ -111,19 +116,7 @@ fn live() -> MutexGuard<'static, BTreeMap<u32, Arc<Resources>>> {
 
 /// Removes what a sandbox has on the machine: processes inside its namespaces, the namespaces, its folder, its state.
 fn sweep(state: &State, keep_folder: bool) {
-    let namespaces = netns::with_prefix(&state.prefix());
-    // What the sandbox's processes have started in turn. A few rounds, since they may be starting more.
-    for _ in 0..50 {
-        let left = netns::processes(&namespaces);
-        if left.is_empty() {
-            break;
-        }
-        for pid in left {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
-        thread::sleep(Duration::from_millis(10));
-    }
-    netns::delete(&namespaces);
+    netns::remove(&netns::with_prefix(&state.prefix()));
     if !keep_folder {
         let _ = fs::remove_dir_all(&state.folder);
     }

@@ -62,6 +62,15 @@ pub fn folder() -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// A program of this package: built beside the one that runs, or, for a test, in the folder above.
+pub(crate) fn sibling(name: &str) -> Result<PathBuf> {
+    let own = env::current_exe()?;
+    let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.with_context(|| {
+        format!("there is no {name} beside {}: build it with `cargo build -p landfall-sandbox`", own.display())
+    })
+}
+
 /// Checks everything that a sandbox needs before anything is started.
 pub(crate) fn check() -> Result<PathBuf> {
     ensure!(

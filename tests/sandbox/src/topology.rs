@@ -88,6 +88,10 @@ pub(crate) fn build(prefix: &str, nodes: u8) -> Result<()> {
     for namespace in &namespaces {
         // Duplicate address detection would hold each address back for a second.
         namespace.sysctl(&[("ipv6/conf/default/accept_dad", "0"), ("ipv6/conf/all/accept_dad", "0")])?;
+        // Bridges only switch here. Where br_netfilter is loaded it would run the node's rules on pods' frames before they
+        // are routed, and a pod could not reach itself through a Service.
+        namespace
+            .sysctl_if_any(&[("bridge/bridge-nf-call-iptables", "0"), ("bridge/bridge-nf-call-ip6tables", "0")])?;
     }
 
     let mut bridge = "link set lo up\nlink add br0 type bridge\naddr add 198.51.100.1/24 dev br0\n\
@@ -133,7 +137,7 @@ pub(crate) fn build(prefix: &str, nodes: u8) -> Result<()> {
 
 /// Makes a pod's namespace behind `node`'s cni0. The pod sends everything through the node, to its neighbours too, so that
 /// the node's rules see all of it (a network plugin of the point-to-point kind).
-pub(crate) fn add_pod(prefix: &str, node: u8, pod: &str, addresses: [IpAddr; 2]) -> Result<Netns> {
+pub(crate) fn add_pod(prefix: &str, node: u8, pod: &str, addresses: [IpAddr; 2]) -> Result<()> {
     let namespace = Netns::named(format!("{prefix}{pod}"));
     netns::create(std::slice::from_ref(&namespace))?;
     namespace.sysctl(&[
@@ -155,7 +159,6 @@ pub(crate) fn add_pod(prefix: &str, node: u8, pod: &str, addresses: [IpAddr; 2])
     namespace.ip(&format!(
         "link set lo up\nlink set eth0 up\naddr add {v4}/32 dev eth0\naddr add {v6}/128 dev eth0 nodad\n\
          route add {gateway4} dev eth0 scope link\nroute add default via {gateway4}\n\
-         -6 route add {gateway6} dev eth0\n-6 route add default via {gateway6}\n"
-    ))?;
-    Ok(namespace)
+         route add {gateway6} dev eth0\nroute add default via {gateway6}\n"
+    ))
 }
