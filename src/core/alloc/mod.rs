@@ -2,7 +2,216 @@
 //!
 //! [`Event`]s (a Service seen, a Service gone, a configuration accepted, the first list complete) go in;
 //! [`Decision`]s come out, for the controller to write. One task owns the allocator.
+//!
+//! What a Service holds is read once from its own status (`adopt`) and then remembered here (`ledger`), so that neither
+//! a wiped status nor a late event moves an address. What it should hold is a pure function of its request, of what it
+//! holds and of what is free (`plan`). Services that lack something wait, and are looked at again when an address is
+//! released or the configuration changes.
 
+mod adopt;
+mod entry;
+mod ledger;
+mod plan;
+mod refusal;
+#[cfg(test)]
+mod tests;
 mod types;
+#[cfg(test)]
+mod world;
 
-pub use types::{Decision, Event, FamilyPolicy, Protocol, Refusal, Request, Service, ServiceKey};
+pub use refusal::{Refusal, Usage};
+pub use types::{Decision, Event, FamilyPolicy, Protocol, Request, Service, ServiceKey};
+
+use crate::config::Config;
+use adopt::Claim;
+use entry::{Entry, Turn};
+use ledger::Ledger;
+use plan::Plan;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+    time::Duration,
+};
+
+/// Decides which Service gets which address.
+#[derive(Debug, Default)]
+pub struct Allocator {
+    /// Until the first configuration there is none, and nothing is given.
+    ledger: Option<Ledger>,
+    /// Whether the first list of Services is complete.
+    synced: bool,
+    services: BTreeMap<ServiceKey, Entry>,
+    /// Who could be better off with an address that another one releases.
+    waiting: BTreeSet<Turn>,
+}
+
+impl Allocator {
+    /// An allocator that knows nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes in what happened and says what is to be written. `_now` is monotonic, since the process started.
+    pub fn apply(&mut self, event: Event, _now: Duration) -> Vec<Decision> {
+        let mut decisions = Vec::new();
+        match event {
+            Event::Configured(config) => {
+                self.configure(config);
+                self.decide_all(&mut decisions);
+            }
+            Event::Synced if !self.synced => {
+                self.synced = true;
+                self.decide_all(&mut decisions);
+            }
+            Event::Synced => {}
+            Event::Applied(service) => self.see(service, &mut decisions),
+            Event::Deleted(key) => {
+                self.forget(&key);
+                self.serve_waiting(&mut decisions);
+            }
+        }
+        decisions
+    }
+
+    /// A new ledger with what is held already.
+    fn configure(&mut self, config: Arc<Config>) {
+        let mut ledger = Ledger::new(config);
+        for (key, entry) in &self.services {
+            entry.held.iter().for_each(|held| ledger.take(held.address, key));
+        }
+        self.ledger = Some(ledger);
+    }
+
+    fn decide_all(&mut self, decisions: &mut Vec<Decision>) {
+        if !self.synced {
+            return;
+        }
+        // First what Services have, then what they want.
+        self.adopt_all();
+        self.waiting.clear();
+        let turns: BTreeSet<Turn> = self.services.values().map(Entry::turn).collect();
+        for (_, _, key) in turns {
+            decisions.extend(self.decide(&key));
+        }
+        self.serve_waiting(decisions);
+    }
+
+    fn adopt_all(&mut self) {
+        let mut claimants: Vec<&Service> =
+            self.services.values().filter(|entry| entry.service.managed).map(|entry| &entry.service).collect();
+        claimants.sort_by_cached_key(|service| adopt::precedence(service));
+        let keys: Vec<ServiceKey> = claimants.into_iter().map(|service| service.key.clone()).collect();
+        for key in keys {
+            self.adopt(&key);
+        }
+    }
+
+    /// Takes over what a Service's status claims, unless it holds something. Says whether the Service is ours to serve.
+    fn adopt(&mut self, key: &ServiceKey) -> bool {
+        let (Some(ledger), Some(entry)) = (&mut self.ledger, self.services.get_mut(key)) else { return false };
+        if !entry.held.is_empty() {
+            return true;
+        }
+        match adopt::claim(&entry.service, ledger) {
+            Claim::Foreign => false,
+            Claim::Ours(held) => {
+                held.iter().for_each(|held| ledger.take(held.address, key));
+                entry.held = held;
+                true
+            }
+        }
+    }
+
+    fn see(&mut self, service: Service, decisions: &mut Vec<Decision>) {
+        let key = service.key.clone();
+        match self.services.get_mut(&key) {
+            Some(entry) if entry.service.uid == service.uid => {
+                self.waiting.remove(&entry.turn());
+                entry.service = service;
+            }
+            other => {
+                // Another UID is another Service: the old one has been deleted unseen.
+                if other.is_some() {
+                    self.forget(&key);
+                    self.serve_waiting(decisions);
+                }
+                self.services.insert(key.clone(), Entry::new(service));
+            }
+        }
+        if self.synced {
+            decisions.extend(self.decide(&key));
+            self.serve_waiting(decisions);
+        }
+    }
+
+    /// Drops a Service and what it holds.
+    fn forget(&mut self, key: &ServiceKey) {
+        let Some(entry) = self.services.remove(key) else { return };
+        self.waiting.remove(&entry.turn());
+        if let Some(ledger) = &mut self.ledger {
+            entry.held.iter().for_each(|held| ledger.give(held.address));
+        }
+    }
+
+    /// Looks at those who wait, in their order, as long as something released is still free.
+    fn serve_waiting(&mut self, decisions: &mut Vec<Decision>) {
+        let releases = |this: &Self| this.ledger.as_ref().map_or(0, Ledger::releases);
+        let mut last: Option<Turn> = None;
+        while self.ledger.as_ref().is_some_and(Ledger::has_released) {
+            let after = last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+            let Some(turn) = self.waiting.range((after, Bound::Unbounded)).next().cloned() else { break };
+            let before = releases(self);
+            let told = self.services.get(&turn.2).and_then(|entry| entry.decided.clone());
+            let decision = self.decide(&turn.2);
+            // While its turn has not come, new numbers in the same refusal are no news.
+            decisions.extend(decision.filter(|new| !told.is_some_and(|told| entry::is_same_refusal(&told, new))));
+            // Whoever moved has left an address to those before. It has what it asked for, so this ends.
+            last = if releases(self) > before { None } else { Some(turn) };
+        }
+        if let Some(ledger) = &mut self.ledger {
+            ledger.forget_released();
+        }
+    }
+
+    /// Decides about one Service. Nothing, when the object says it already.
+    fn decide(&mut self, key: &ServiceKey) -> Option<Decision> {
+        let entry = self.services.get(key)?;
+        self.waiting.remove(&entry.turn());
+        if !entry.service.managed {
+            return self.release(key);
+        }
+        if !self.adopt(key) {
+            return None;
+        }
+        let (ledger, entry) = (self.ledger.as_mut()?, self.services.get_mut(key)?);
+        let Plan { hold, shortfall, waits } = plan::plan(&entry.service, &entry.held, ledger);
+        for old in entry.held.iter().filter(|old| !hold.iter().any(|new| new.address == old.address)) {
+            ledger.give(old.address);
+        }
+        for new in hold.iter().filter(|new| !entry.held.iter().any(|old| old.address == new.address)) {
+            ledger.take(new.address, key);
+        }
+        entry.held = hold;
+        if waits {
+            self.waiting.insert(entry.turn());
+        }
+        entry.conclude(shortfall)
+    }
+
+    /// Frees what a Service holds that is no longer ours to serve.
+    fn release(&mut self, key: &ServiceKey) -> Option<Decision> {
+        let entry = self.services.get_mut(key)?;
+        let is_marked = entry.is_marked();
+        let decision = (is_marked || !entry.held.is_empty()).then(|| entry.release());
+        if let Some(ledger) = &mut self.ledger {
+            entry.held.drain(..).for_each(|held| ledger.give(held.address));
+        }
+        if is_marked {
+            entry.decided.clone_from(&decision);
+        } else {
+            self.services.remove(key);
+        }
+        decision
+    }
+}

@@ -1,7 +1,7 @@
 //! What the allocator is told and what it answers.
 
-use crate::addr::Family;
-use crate::config::Config;
+use super::Refusal;
+use crate::{addr::Family, config::Config};
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 /// Namespace and name of a Service.
@@ -89,7 +89,7 @@ pub enum Event {
     Configured(Arc<Config>),
     /// A Service was seen: new, changed, or the same again.
     Applied(Service),
-    /// A Service is gone from the API server.
+    /// A Service is gone from the API server: there is nothing of it left to write, and what it held is free.
     Deleted(ServiceKey),
     /// The first list of Services is complete. Before it nothing is decided.
     Synced,
@@ -112,7 +112,7 @@ pub enum Decision {
         /// had): why.
         kept: Option<Refusal>,
     },
-    /// The Service gets nothing: it is to be told why.
+    /// The Service gets nothing and shows nothing of ours: it is to be told why.
     Refuse {
         /// The Service.
         key: ServiceKey,
@@ -121,7 +121,8 @@ pub enum Decision {
         /// Why, and what to change.
         refusal: Refusal,
     },
-    /// The Service no longer wants or may have its addresses: status, record and finalizer go, in one write.
+    /// The Service no longer wants or may have its addresses: status, record and finalizer go, in one write. Where it
+    /// still wants some, and there are none, a `Refuse` follows once the object shows that.
     Release {
         /// The Service.
         key: ServiceKey,
@@ -130,21 +131,4 @@ pub enum Decision {
         /// What it held.
         addresses: Vec<IpAddr>,
     },
-}
-
-/// Why a Service is not served as it asks. `Display` says what to change; [`Refusal::reason`] is the word for conditions.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// There is no configuration with pools yet.
-    #[error("no address pools are configured: add one to the ConfigMap landfall-system/landfall")]
-    NoPools,
-}
-
-impl Refusal {
-    /// The condition's reason, in CamelCase.
-    pub fn reason(&self) -> &'static str {
-        match self {
-            Self::NoPools => "NoPools",
-        }
-    }
 }

@@ -1,0 +1,42 @@
+//! What a Service's own status says that it holds: the only memory that outlives a restart.
+
+use super::{Service, ledger::Ledger, plan::Held};
+use crate::addr::Family;
+
+/// What a status means.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Claim {
+    /// These addresses are the Service's; none: it has yet to get some.
+    Ours(Vec<Held>),
+    /// Somebody else serves it: it is to be left alone.
+    Foreign,
+}
+
+/// Reads a status. With our record it is our word, whatever the pools have become since. Without it, it is taken over if
+/// all of it lies in pools, and somebody else's if not. Of addresses that another Service holds nothing is claimed, and
+/// of each family the first one.
+pub(super) fn claim(service: &Service, ledger: &Ledger) -> Claim {
+    let config = ledger.config();
+    let is_ours = service.record.is_some();
+    let in_pools = |address| config.pools.iter().any(|pool| pool.addresses.contains(address));
+    let foreign = service.foreign_status || !service.status.iter().all(|address| in_pools(*address));
+    if !is_ours && foreign {
+        return Claim::Foreign;
+    }
+    let mut addresses = service.status.clone();
+    addresses.sort_by_key(|address| Family::of(*address));
+    addresses.dedup_by_key(|address| Family::of(*address));
+    let pools: Vec<&str> = service.record.as_deref().unwrap_or_default().split(',').collect();
+    let held = addresses.iter().enumerate().map(|(index, address)| {
+        let recorded = pools.get(index).or(pools.first()).filter(|pool| !pool.is_empty());
+        let listed = || config.pool_of(*address).map(|pool| pool.name.as_str());
+        let pool = recorded.copied().or_else(listed).unwrap_or_default();
+        Held { address: *address, pool: pool.to_owned() }
+    });
+    Claim::Ours(held.filter(|held| ledger.holder(held.address).is_none()).collect())
+}
+
+/// The order in which statuses are believed when two claim one address: the smaller wins.
+pub(super) fn precedence(service: &Service) -> impl Ord {
+    (service.record.is_none(), service.created, service.uid.clone(), service.key.clone())
+}

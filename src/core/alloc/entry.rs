@@ -1,0 +1,86 @@
+//! What the allocator remembers of one Service, and which of its conclusions are news to the object.
+
+use super::{Decision, Refusal, Service, ServiceKey, plan::Held};
+use std::{mem::discriminant, net::IpAddr};
+
+/// A Service, what it holds, and what was decided last.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub service: Service,
+    pub held: Vec<Held>,
+    pub decided: Option<Decision>,
+}
+
+/// When a Service's turn comes: those that hold nothing before the others, the older first.
+pub(super) type Turn = (bool, i64, ServiceKey);
+
+impl Entry {
+    pub fn new(service: Service) -> Self {
+        Self { service, held: Vec::new(), decided: None }
+    }
+
+    pub fn turn(&self) -> Turn {
+        (!self.held.is_empty(), self.service.created, self.service.key.clone())
+    }
+
+    /// Whether the object carries a mark of ours, which has to go with the addresses.
+    pub fn is_marked(&self) -> bool {
+        self.service.record.is_some() || self.service.finalizer
+    }
+
+    /// The decision that follows from what the Service holds now, if it is news to the object.
+    pub fn conclude(&mut self, shortfall: Option<Refusal>) -> Option<Decision> {
+        let (decision, is_shown) = match shortfall {
+            // The object shows an address that is another's, or nobody's: that goes first.
+            Some(_) if self.held.is_empty() && self.is_marked() => (self.release(), false),
+            Some(refusal) if self.held.is_empty() => (self.refuse(refusal), self.decided.is_some()),
+            kept => {
+                // What was never decided here is no news if the object shows it and nothing is amiss.
+                let is_told = self.decided.is_some() || kept.is_none();
+                let (record, addresses) = (self.record(), self.addresses());
+                let Service { status, foreign_status, finalizer, .. } = &self.service;
+                let is_shown = *finalizer
+                    && !foreign_status
+                    && *status == addresses
+                    && self.service.record.as_ref() == Some(&record);
+                let (key, uid) = (self.service.key.clone(), self.service.uid.clone());
+                (Decision::Assign { key, uid, addresses, record, kept }, is_shown && is_told)
+            }
+        };
+        let is_new = self.decided.as_ref().is_some_and(|decided| *decided != decision);
+        self.decided = Some(decision.clone());
+        (is_new || !is_shown).then_some(decision)
+    }
+
+    /// The release of what it holds, else of what its object shows of ours.
+    pub fn release(&self) -> Decision {
+        let shown = self.service.record.as_ref().map(|_| self.service.status.clone());
+        let addresses = if self.held.is_empty() { shown.unwrap_or_default() } else { self.addresses() };
+        Decision::Release { key: self.service.key.clone(), uid: self.service.uid.clone(), addresses }
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Decision {
+        Decision::Refuse { key: self.service.key.clone(), uid: self.service.uid.clone(), refusal }
+    }
+
+    fn addresses(&self) -> Vec<IpAddr> {
+        self.held.iter().map(|held| held.address).collect()
+    }
+
+    /// The record annotation: the pools of its addresses.
+    fn record(&self) -> String {
+        let mut pools: Vec<&str> = self.held.iter().map(|held| held.pool.as_str()).collect();
+        pools.dedup();
+        pools.join(",")
+    }
+}
+
+/// Whether both refuse for the same reason, be it with other numbers.
+pub(super) fn is_same_refusal(one: &Decision, other: &Decision) -> bool {
+    match (one, other) {
+        (Decision::Refuse { refusal: one, .. }, Decision::Refuse { refusal: other, .. }) => {
+            discriminant(one) == discriminant(other)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,92 @@
+//! Who holds which address, and what is free in each pool.
+
+use super::{ServiceKey, Usage};
+use crate::{
+    addr::{AddressSet, Family},
+    config::{Config, Pool},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+/// The addresses of a configuration's pools and their holders. An address outside of all pools can be held, too: a
+/// Service keeps what an edit has taken out of its pool.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    config: Arc<Config>,
+    /// By a pool's name: what it may hand out and nobody holds.
+    free: BTreeMap<String, AddressSet>,
+    holders: BTreeMap<IpAddr, ServiceKey>,
+    /// What was given back and not taken again: what the waiting may hope for.
+    released: BTreeSet<IpAddr>,
+    /// How often an address was given back.
+    releases: u64,
+}
+
+impl Ledger {
+    pub fn new(config: Arc<Config>) -> Self {
+        let free = config.pools.iter().map(|pool| (pool.name.clone(), pool.addresses.clone())).collect();
+        Self { config, free, holders: BTreeMap::new(), released: BTreeSet::new(), releases: 0 }
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub fn holder(&self, address: IpAddr) -> Option<&ServiceKey> {
+        self.holders.get(&address)
+    }
+
+    /// The lowest free address of a family in a pool of this configuration.
+    pub fn lowest(&self, pool: &Pool, family: Family) -> Option<IpAddr> {
+        self.free.get(&pool.name)?.lowest(family)
+    }
+
+    pub fn usage(&self, pool: &Pool, family: Family) -> Usage {
+        let total = pool.size(family);
+        let free = self.free.get(&pool.name).map_or(0, |free| free.len(family));
+        Usage { pool: pool.name.clone(), family, used: total - free, total }
+    }
+
+    /// Makes `key` the holder of `address`, which nobody holds.
+    pub fn take(&mut self, address: IpAddr, key: &ServiceKey) {
+        let before = self.holders.insert(address, key.clone());
+        debug_assert_eq!(before, None, "{address} has a holder");
+        self.released.remove(&address);
+        if let Some(free) = self.free_of(address) {
+            free.take(address);
+        }
+    }
+
+    /// Nobody holds `address` any more.
+    pub fn give(&mut self, address: IpAddr) {
+        self.holders.remove(&address);
+        if let Some(free) = self.free_of(address) {
+            free.give(address);
+            self.released.insert(address);
+            self.releases += 1;
+        }
+    }
+
+    /// Whether something given back since [`Ledger::forget_released`] is still free.
+    pub fn has_released(&self) -> bool {
+        !self.released.is_empty()
+    }
+
+    pub fn forget_released(&mut self) {
+        self.released.clear();
+    }
+
+    /// How often an address was given back so far.
+    pub fn releases(&self) -> u64 {
+        self.releases
+    }
+
+    /// The free addresses of the pool that hands out `address`.
+    fn free_of(&mut self, address: IpAddr) -> Option<&mut AddressSet> {
+        let pool = self.config.pools.iter().find(|pool| pool.addresses.contains(address))?;
+        self.free.get_mut(&pool.name)
+    }
+}

@@ -1,0 +1,161 @@
+//! Why a Service is not served as it asks, in words that say what to change.
+
+use super::ServiceKey;
+use crate::addr::Family;
+use std::{fmt, net::IpAddr};
+
+/// Why a Service is not served as it asks. `Display` says what to change; [`Refusal::reason`] is the word for conditions.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// There is no configuration with pools yet.
+    #[error("no address pools are configured: add one to the ConfigMap landfall-system/landfall")]
+    NoPools,
+    /// All pools are for those that ask for them.
+    #[error("every pool has autoAssign: false: ask for one with the annotation landfall.dev/pool; there is {}", list(.pools))]
+    NoAutoAssign {
+        /// The pools that could be asked for.
+        pools: Vec<String>,
+    },
+    /// No pool that may be used has addresses of a family.
+    #[error("there are no {family} addresses in {}: add a range to a pool, or ask for another family or pool", list(.pools))]
+    NoFamily {
+        /// The family.
+        family: Family,
+        /// The pools that were looked at.
+        pools: Vec<String>,
+    },
+    /// Every address that would do is in use.
+    #[error("no address is free in {}: add addresses to a pool, or delete a Service that holds one", list(.usage))]
+    Exhausted {
+        /// What was looked at.
+        usage: Vec<Usage>,
+    },
+    /// Both families are required, and no pool has one of each.
+    #[error("no pool has both an IPv4 and an IPv6 address free: there is {}: add addresses, or delete a Service that holds one", list(.usage))]
+    NotBothFamilies {
+        /// What was looked at.
+        usage: Vec<Usage>,
+    },
+    /// The request cannot be understood.
+    #[error("the request cannot be understood: {0}")]
+    Malformed(String),
+    /// The request names a pool that is not there, or the pool that the Service's addresses came from is gone.
+    #[error("there is no pool {pool:?}: there is {}", list(.known))]
+    UnknownPool {
+        /// The pool.
+        pool: String,
+        /// Those that are there.
+        known: Vec<String>,
+    },
+    /// An address that is in no pool.
+    #[error("{address} is in no pool: add it to one, or ask for an address that is in one")]
+    OutsidePools {
+        /// The address.
+        address: IpAddr,
+    },
+    /// An address that a pool lists and never hands out.
+    #[error(
+        "pool {pool:?} does not hand out {address} (it is excluded, a subnet's edge, or IPv6's anycast address): ask for \
+         another one"
+    )]
+    Excluded {
+        /// The address.
+        address: IpAddr,
+        /// The pool that lists it.
+        pool: String,
+    },
+    /// The requested address belongs to another Service.
+    #[error("{address} is in use by the Service {by}: ask for another one, or for none")]
+    Taken {
+        /// The address.
+        address: IpAddr,
+        /// Who has it.
+        by: ServiceKey,
+    },
+    /// The requested address is not in the requested pool.
+    #[error(
+        "{address} is in the pool {found:?} and not in {pool:?}: ask for one of the two, or for an address of that pool"
+    )]
+    WrongPool {
+        /// The address.
+        address: IpAddr,
+        /// The requested pool.
+        pool: String,
+        /// The address's pool.
+        found: String,
+    },
+    /// The requested address is of a family that the Service does not have.
+    #[error("{address} is no address for this Service, which has the families {}: see spec.ipFamilies and spec.ipFamilyPolicy", list(.families))]
+    WrongFamily {
+        /// The address.
+        address: IpAddr,
+        /// The Service's families.
+        families: Vec<Family>,
+    },
+    /// Two requested addresses of one family.
+    #[error("{first} and {second} are both {}: ask for one address of each family", Family::of(*.first))]
+    TwoOfOneFamily {
+        /// One.
+        first: IpAddr,
+        /// The other.
+        second: IpAddr,
+    },
+}
+
+impl Refusal {
+    /// The condition's reason, in CamelCase.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NoPools => "NoPools",
+            Self::NoAutoAssign { .. } => "NoAutoAssignPool",
+            Self::NoFamily { .. } => "NoPoolForFamily",
+            Self::Exhausted { .. } => "PoolExhausted",
+            Self::NotBothFamilies { .. } => "NoDualStackPool",
+            Self::Malformed(_) => "MalformedRequest",
+            Self::UnknownPool { .. } => "UnknownPool",
+            Self::OutsidePools { .. } => "AddressOutsidePools",
+            Self::Excluded { .. } => "AddressExcluded",
+            Self::Taken { .. } => "AddressInUse",
+            Self::WrongPool { .. } => "AddressNotInPool",
+            Self::WrongFamily { .. } => "AddressOfWrongFamily",
+            Self::TwoOfOneFamily { .. } => "TwoAddressesOfOneFamily",
+        }
+    }
+
+    /// Whether another Service's release can end it.
+    pub(super) fn is_for_want_of_addresses(&self) -> bool {
+        matches!(self, Self::Exhausted { .. } | Self::NotBothFamilies { .. } | Self::Taken { .. })
+    }
+}
+
+/// How full a pool is, for one family.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// The pool.
+    pub pool: String,
+    /// The family.
+    pub family: Family,
+    /// Addresses in use.
+    pub used: u128,
+    /// Addresses that the pool may hand out.
+    pub total: u128,
+}
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pool, family, used, total } = self;
+        write!(f, "pool {pool} ({used} of {total} {family} addresses in use)")
+    }
+}
+
+/// Some of them, so that a message stays short whatever is configured.
+fn list<T: fmt::Display>(items: &[T]) -> String {
+    const SHOWN: usize = 4;
+    let mut text = items.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if items.len() > SHOWN {
+        text.push_str(&format!(" and {} more", items.len() - SHOWN));
+    } else if items.is_empty() {
+        text.push_str("none");
+    }
+    text
+}
