@@ -8,10 +8,7 @@ use super::{
     object::{lean_metadata, parse_family, stands_for},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use landfall_core::{
-    addr::Family,
-    alloc::{self, FamilyPolicy, Protocol, ServiceKey},
-};
+use landfall_core::alloc::{self, FamilyPolicy, Protocol, ServiceKey};
 use serde::Deserialize;
 use std::net::IpAddr;
 

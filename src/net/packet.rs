@@ -4,7 +4,7 @@
 //! cannot crowd out heartbeats, and heartbeats that queued up during a pause are read before any question is answered.
 
 use super::{filter, sys};
-use landfall_core::wire::ethernet;
+use landfall_core::wire::{ethernet, heartbeat};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use std::{
     future::poll_fn,
@@ -30,7 +30,7 @@ impl Traffic {
 
     fn ethertype(self) -> u16 {
         match self {
-            Self::Heartbeat => ethernet::HEARTBEAT,
+            Self::Heartbeat => heartbeat::ETHERTYPE,
             Self::Arp => ethernet::ARP,
             Self::Ndp => ethernet::IPV6,
         }
@@ -133,7 +133,7 @@ fn open(interface: u32, traffic: Traffic) -> io::Result<(Traffic, AsyncFd<Socket
     socket.attach_filter(traffic.filter())?;
     sys::ignore_outgoing(&socket)?;
     if traffic == Traffic::Heartbeat {
-        sys::join_group(&socket, interface, ethernet::HEARTBEAT_GROUP.octets())?;
+        sys::join_group(&socket, interface, heartbeat::DESTINATION)?;
     }
     socket.bind(&sys::link_address(interface, traffic.ethertype())?)?;
     Ok((traffic, sys::register(socket)?))
