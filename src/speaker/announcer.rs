@@ -57,6 +57,7 @@ pub struct Announcer {
 /// A place's next announcement.
 #[derive(Debug, Clone, Copy)]
 struct Next {
+    /// Index of the gap that follows it.
     round: usize,
     at: Duration,
 }
@@ -88,7 +89,7 @@ impl Announcer {
         while self.room_at() <= now {
             let Some((round, _, place)) = self.ready.pop_first() else { break };
             self.full = self.full.max(now) + PACE;
-            self.plan(place, Next { round: round + 1, at: now + GAPS[round.min(GAPS.len() - 1)] });
+            self.plan(place, Next { round: (round + 1).min(GAPS.len() - 1), at: now + GAPS[round] });
             due.push(place);
         }
         due
@@ -111,3 +112,6 @@ impl Announcer {
         self.waiting.insert((next.at, place));
     }
 }
+
+#[cfg(test)]
+mod tests;

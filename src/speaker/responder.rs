@@ -154,3 +154,6 @@ impl Counters {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

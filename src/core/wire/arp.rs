@@ -139,3 +139,6 @@ pub fn gratuitous_reply(mac: MacAddr, ip: Ipv4Addr) -> Frame {
     let operation = Operation::Reply;
     Repr { operation, sender_mac: mac, sender_ip: ip, target_mac: mac, target_ip: ip }.emit(BROADCAST)
 }
+
+#[cfg(test)]
+mod tests;

@@ -124,3 +124,30 @@ impl fmt::Debug for Frame {
         f.write_str(")")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_reads_and_writes_the_same() {
+        let header = Header { destination: BROADCAST, source: MacAddr(2, 0, 0, 0, 0, 1), ethertype: ARP };
+        let frame = header.emit();
+        assert_eq!(frame[..], [255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 1, 8, 6]);
+        assert_eq!(Header::parse(&frame), Ok((header, &[][..])));
+    }
+
+    #[test]
+    fn only_a_station_sends() {
+        for source in [BROADCAST, HEARTBEAT_GROUP, MacAddr::zero()] {
+            let frame = Header { destination: BROADCAST, source, ethertype: ARP }.emit();
+            assert_eq!(Header::parse(&frame), Err(Refused::Source), "{source}");
+        }
+        assert_eq!(Header::parse(&[0; 13]), Err(Refused::Truncated));
+    }
+
+    #[test]
+    fn heartbeats_go_to_a_locally_administered_group() {
+        assert!(HEARTBEAT_GROUP.is_multicast() && HEARTBEAT_GROUP.is_local());
+    }
+}

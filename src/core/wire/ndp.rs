@@ -301,3 +301,6 @@ fn push_option(frame: &mut Frame, kind: u8, value: Option<[u8; 6]>) {
         frame.push(&value);
     }
 }
+
+#[cfg(test)]
+mod tests;

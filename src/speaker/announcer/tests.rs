@@ -1,0 +1,117 @@
+use super::*;
+use proptest::prelude::*;
+
+const MS: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn place(n: u8) -> Place {
+    Place { interface: 1, vip: IpAddr::from([198, 51, 100, n]) }
+}
+
+/// Runs until `end`, as a caller does who wakes at each deadline; says when what was announced.
+fn run(announcer: &mut Announcer, end: Duration) -> Vec<(Duration, Place)> {
+    let mut said = Vec::new();
+    while let Some(now) = announcer.deadline().filter(|deadline| *deadline <= end) {
+        let due = announcer.due(now);
+        assert!(!due.is_empty(), "woken for nothing at {now:?}");
+        said.extend(due.into_iter().map(|place| (now, place)));
+    }
+    said
+}
+
+#[test]
+fn a_vip_is_announced_at_once_thrice_more_and_every_minute() {
+    let mut announcer = Announcer::default();
+    let start = 5 * MINUTE;
+    announcer.acquire(place(1), start);
+    let said: Vec<_> = run(&mut announcer, start + 130_000 * MS).into_iter().map(|(at, _)| at - start).collect();
+    assert_eq!(said, [0, 40, 600, 1300, 61_300, 121_300].map(|ms| ms * MS));
+}
+
+#[test]
+fn a_released_vip_is_silent() {
+    let mut announcer = Announcer::default();
+    announcer.acquire(place(1), MINUTE);
+    announcer.acquire(place(2), MINUTE);
+    announcer.release(place(1));
+    assert_eq!(announcer.due(MINUTE), [place(2)]);
+    announcer.release(place(2));
+    assert_eq!(announcer.deadline(), None);
+    assert_eq!(announcer.due(2 * MINUTE), []);
+}
+
+#[test]
+fn a_vip_held_back_by_the_pace_is_silent_once_released() {
+    let mut announcer = Announcer::default();
+    (0..100).for_each(|n| announcer.acquire(place(n), MINUTE));
+    assert_eq!(announcer.due(MINUTE).len(), BURST as usize);
+    (0..100).for_each(|n| announcer.release(place(n)));
+    assert_eq!(announcer.deadline(), None);
+}
+
+#[test]
+fn acquired_again_it_begins_again() {
+    let mut announcer = Announcer::default();
+    announcer.acquire(place(1), MINUTE);
+    run(&mut announcer, MINUTE + 700 * MS);
+    announcer.acquire(place(1), MINUTE + 700 * MS);
+    let said: Vec<_> = run(&mut announcer, MINUTE + 900 * MS).into_iter().map(|(at, _)| at - MINUTE).collect();
+    assert_eq!(said, [700, 740].map(|ms| ms * MS));
+}
+
+#[test]
+fn first_announcements_come_before_repeated_ones() {
+    let mut announcer = Announcer::default();
+    (0..200).for_each(|n| announcer.acquire(place(n), MINUTE));
+    let said = run(&mut announcer, 2 * MINUTE);
+    let first: BTreeSet<_> = said.iter().take(200).map(|(_, place)| *place).collect();
+    assert_eq!(first.len(), 200, "each VIP once before any twice");
+}
+
+#[test]
+fn frames_are_for_everyone_and_in_both_forms() {
+    let mac = MacAddr(2, 0, 0, 0, 0, 1);
+    let vip = std::net::Ipv4Addr::new(198, 51, 100, 1);
+    assert_eq!(frames(vip.into(), mac), [arp::announcement(mac, vip), arp::gratuitous_reply(mac, vip)]);
+    let vip = std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+    let groups = frames(vip.into(), mac).map(|frame| frame[..6].to_vec());
+    assert_eq!(groups, [[0x33, 0x33, 0, 0, 0, 1], [0x33, 0x33, 0, 0, 0, 2]]);
+}
+
+proptest! {
+    /// However VIPs come and go: the pace holds in every stretch of time, and what stays is announced four times, with
+    /// more than a second between the first and the last of them.
+    #[test]
+    fn the_pace_holds_and_nothing_is_forgotten(
+        acquired in proptest::collection::vec((0u64..2000, any::<u8>()), 1..150),
+        released in proptest::collection::vec((0u64..2000, any::<u8>()), 0..50),
+    ) {
+        let mut events: Vec<_> = acquired.iter().map(|(at, n)| (MINUTE + MS * *at as u32, true, *n))
+            .chain(released.iter().map(|(at, n)| (MINUTE + MS * *at as u32, false, *n)))
+            .collect();
+        events.sort();
+        let mut announcer = Announcer::default();
+        let mut held = BTreeMap::new();
+        let mut said = Vec::new();
+        for (at, acquire, n) in events {
+            said.extend(run(&mut announcer, at));
+            if acquire {
+                announcer.acquire(place(n), at);
+                held.insert(place(n), at);
+            } else {
+                announcer.release(place(n));
+                held.remove(&place(n));
+            }
+        }
+        said.extend(run(&mut announcer, MINUTE + 30_000 * MS));
+        for (index, (start, _)) in said.iter().enumerate() {
+            let within = said[index..].iter().take_while(|(at, _)| *at < *start + 100 * MS).count();
+            prop_assert!(within <= (BURST as usize) + 25, "{within} announcements in 100 ms");
+        }
+        for (place, since) in held {
+            let times: Vec<_> = said.iter().filter(|(at, p)| *p == place && *at >= since).map(|(at, _)| *at).collect();
+            let times = &times[times.len() - 4..];
+            prop_assert!(times[3] - times[0] >= 1300 * MS);
+        }
+    }
+}
