@@ -1,7 +1,8 @@
 //! Frames of one interface: heartbeats, ARP, and neighbour discovery.
 //!
 //! Each kind has a kernel socket of its own, bound to its ethertype: IPv4 traffic passes by untouched, a storm of ARP
-//! cannot crowd out heartbeats, and heartbeats that queued up during a pause are read before any question is answered.
+//! cannot crowd out heartbeats, and heartbeats that queued up during a pause are read before any question is answered. Nor
+//! does such a socket hear what this machine sends itself.
 
 use super::{filter, sys};
 use landfall_core::wire::{ethernet, heartbeat};
@@ -59,15 +60,15 @@ pub struct PacketSocket {
 }
 
 impl PacketSocket {
-    /// Opens the sockets on an interface. Needs CAP_NET_RAW and a tokio runtime; works on an interface that is down, whose
-    /// first [`recv`](Self::recv) then says so.
+    /// Opens the sockets on an interface, which may be down. Needs CAP_NET_RAW and a tokio runtime.
     pub fn open(interface: u32) -> io::Result<Self> {
         let [heartbeat, arp, ndp] = Traffic::ALL;
         Ok(Self { sockets: [open(interface, heartbeat)?, open(interface, arp)?, open(interface, ndp)?] })
     }
 
-    /// The next frame. One that finds [`is_link_down`] true of its error closes the socket and opens it again when
-    /// netlink reports the interface up. Cancel safe; for one task at a time.
+    /// The next frame. Cancel safe; for one task at a time. That the interface goes down wakes nobody here, since netlink
+    /// tells it: the next call that would find a frame returns the error instead, which [`is_link_down`] knows. The socket
+    /// itself works again once the interface is up, unless that is gone for good.
     pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<Received> {
         poll_fn(|context| self.poll_recv(context, buffer)).await
     }
@@ -131,7 +132,6 @@ pub fn is_link_down(error: &io::Error) -> bool {
 fn open(interface: u32, traffic: Traffic) -> io::Result<(Traffic, AsyncFd<Socket>)> {
     let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(0)))?;
     socket.attach_filter(traffic.filter())?;
-    sys::ignore_outgoing(&socket)?;
     if traffic == Traffic::Heartbeat {
         sys::join_group(&socket, interface, heartbeat::DESTINATION)?;
     }

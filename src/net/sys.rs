@@ -4,7 +4,7 @@
 
 use socket2::{SockAddr, SockAddrStorage, Socket};
 use std::{io, mem, os::fd::AsRawFd};
-use tokio::io::unix::AsyncFd;
+use tokio::io::{Interest, unix::AsyncFd};
 
 /// The address that binds a packet socket to one interface and one ethertype.
 pub fn link_address(interface: u32, ethertype: u16) -> io::Result<SockAddr> {
@@ -19,11 +19,6 @@ pub fn link_address(interface: u32, ethertype: u16) -> io::Result<SockAddr> {
     Ok(unsafe { SockAddr::new(storage, mem::size_of::<libc::sockaddr_ll>() as libc::socklen_t) })
 }
 
-/// Keeps frames that this machine sends itself from coming back.
-pub fn ignore_outgoing(socket: &Socket) -> io::Result<()> {
-    set_option(socket, libc::PACKET_IGNORE_OUTGOING, &1i32)
-}
-
 /// Makes the interface accept the Ethernet group `mac`, for as long as the socket lives.
 pub fn join_group(socket: &Socket, interface: u32, mac: [u8; 6]) -> io::Result<()> {
     let mut address = [0; 8];
@@ -34,7 +29,18 @@ pub fn join_group(socket: &Socket, interface: u32, mac: [u8; 6]) -> io::Result<(
         mr_alen: 6,
         mr_address: address,
     };
-    set_option(socket, libc::PACKET_ADD_MEMBERSHIP, &request)
+    let len = mem::size_of_val(&request) as libc::socklen_t;
+    // SAFETY: the pointer and the length describe a packet_mreq, the type of this option, which outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_PACKET,
+            libc::PACKET_ADD_MEMBERSHIP,
+            (&raw const request).cast(),
+            len,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Frames that found the socket's queue full since the last call.
@@ -54,19 +60,9 @@ pub fn take_drops(socket: &Socket) -> io::Result<u32> {
     if result == 0 { Ok(statistics.tp_drops) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Registers a nonblocking socket with the runtime of the calling task.
+/// Registers a nonblocking socket, for reading, with the runtime of the calling task.
 pub fn register(socket: Socket) -> io::Result<AsyncFd<Socket>> {
     // SAFETY: a Socket owns its descriptor, returns the same one always, and closes it only when it is dropped, which
     // AsyncFd, its owner from here on, does after it has deregistered it.
-    Ok(unsafe { AsyncFd::register(socket) }?)
-}
-
-fn set_option<T>(socket: &Socket, option: libc::c_int, value: &T) -> io::Result<()> {
-    let len = mem::size_of::<T>() as libc::socklen_t;
-    // SAFETY: the pointer and the length describe `value`, which the kernel reads during the call; the callers above pass
-    // the type that their option takes.
-    let result = unsafe {
-        libc::setsockopt(socket.as_raw_fd(), libc::SOL_PACKET, option, std::ptr::from_ref(value).cast(), len)
-    };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    Ok(unsafe { AsyncFd::register_with_interest(socket, Interest::READABLE) }?)
 }

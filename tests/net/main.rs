@@ -1,0 +1,14 @@
+//! Packet sockets, groups and the link watch on a real network: namespaces with a switch between them, judged by the
+//! tools and kernels of the other side.
+//!
+//! Needs root: `make test` runs it so.
+
+#![allow(clippy::unwrap_used)] // A test that cannot go on should say where.
+
+mod answers;
+mod capabilities;
+mod capture;
+mod groups;
+mod lan;
+mod links;
+mod sockets;
