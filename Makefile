@@ -33,7 +33,7 @@ test-root: ## the tests in network namespaces and against a real cluster
 	$(TOOLS); export LANDFALL_TOOLS; \
 	$(CARGO) build --locked --workspace --bins; \
 	$(CARGO) $(AS_ROOT) test --locked --package landfall-sandbox -- --test-threads=1; \
-	$(CARGO) $(AS_ROOT) test --locked --package landfall --test net --test e2e -- --test-threads=1
+	$(CARGO) $(AS_ROOT) test --locked --package landfall --test net --test controller --test e2e -- --test-threads=1
 
 bench: preflight ## measures, and writes docs/benchmarks.md
 	$(TOOLS); export LANDFALL_TOOLS; \

@@ -1,3 +1,63 @@
 //! Arguments, logging, run.
 
-fn main() {}
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+use landfall::{
+    controller::{self, ControllerArgs},
+    ops::{logging, shutdown},
+};
+use std::{path::PathBuf, process::ExitCode};
+
+/// External addresses for Services of type LoadBalancer, on clusters without a cloud.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// Log as JSON; RUST_LOG selects what is logged
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Gives Services their addresses
+    Controller(ControllerArgs),
+    /// Checks a configuration and names every error with its line
+    Check {
+        /// The text of the ConfigMap's key config.yaml
+        file: PathBuf,
+    },
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let args = Args::parse();
+    logging::start(args.log_json);
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        anyhow::bail!("a TLS provider is installed already");
+    }
+    match args.command {
+        Command::Controller(args) => {
+            let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
+            runtime.block_on(async { controller::run(args, shutdown::on_signal()?).await })?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Check { file } => check(&file),
+    }
+}
+
+fn check(file: &PathBuf) -> anyhow::Result<ExitCode> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("reading {name}"))?;
+    match landfall_core::config::parse(&text) {
+        Ok(parsed) => {
+            parsed.warnings.iter().for_each(|warning| println!("{name}: warning: {warning}"));
+            println!("{name}: accepted, {} pools", parsed.config.pools.len());
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(errors) => {
+            errors.iter().for_each(|error| println!("{name}: error: {error}"));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}

@@ -5,6 +5,7 @@
 use super::names;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::runtime::watcher;
+use std::collections::BTreeMap;
 
 /// What the ConfigMap says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,6 +21,12 @@ impl Accepted {
     pub fn new(map: ConfigMap) -> Self {
         let mut data = map.data.unwrap_or_default();
         Self { config: data.remove(names::CONFIG_KEY), cluster: data.remove(names::CLUSTER_KEY) }
+    }
+
+    /// The ConfigMap's data; as a merge patch it leaves alone what is not known.
+    pub fn data(&self) -> BTreeMap<&'static str, &str> {
+        let entries = [(names::CONFIG_KEY, &self.config), (names::CLUSTER_KEY, &self.cluster)];
+        entries.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?))).collect()
     }
 }
 

@@ -20,6 +20,7 @@ use std::{
     time::Duration,
 };
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 /// How often a Lease that somebody else holds is looked at.
@@ -70,9 +71,10 @@ impl Elector {
     }
 
     /// Waits until this replica leads, then works until the work is done or the Lease is lost, whichever is first; lost: `None`,
-    /// and the work is dropped where it stands. When the work ends by itself, the Lease is given back at once.
-    pub async fn lead<T>(&self, work: impl AsyncFnOnce(Tenure) -> T) -> Option<T> {
-        let (held, asked) = self.win().await;
+    /// and the work is dropped where it stands. When the work ends by itself, the Lease is given back at once. `shutdown` ends
+    /// the waiting; the work has to heed it by itself, and may take its time.
+    pub async fn lead<T>(&self, shutdown: &CancellationToken, work: impl AsyncFnOnce(Tenure) -> T) -> Option<T> {
+        let (held, asked) = shutdown.run_until_cancelled(self.win()).await?;
         info!(identity = self.identity, lease = self.name, "leading");
         let tenure = Tenure { until: Arc::default(), duration: self.duration };
         tenure.extend(asked);

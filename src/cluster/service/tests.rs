@@ -1,5 +1,5 @@
 use super::*;
-use landfall_core::alloc::Request;
+use landfall_core::{addr::Family, alloc::Request};
 use serde_json::{Value, json};
 
 fn object(change: impl FnOnce(&mut Value)) -> ServiceObject {

@@ -1,0 +1,151 @@
+//! One term of leading: one task owns the state, hears changes, and sends what is planned.
+
+use super::{
+    config,
+    state::{State, Write},
+};
+use crate::cluster::{
+    events::Teller,
+    lease::Tenure,
+    names,
+    queue::Outcome,
+    service::{Service, ServiceObject},
+    watch,
+};
+use crate::ops::clock::since_boot;
+use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
+use k8s_openapi::{api::core::v1::ObjectReference, jiff::Timestamp};
+use kube::{
+    Api, Client, Error,
+    api::{Patch, PatchParams},
+    runtime::watcher,
+};
+use landfall_core::alloc::ServiceKey;
+use std::{pin::pin, time::Duration};
+use tokio::{
+    sync::watch::channel,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+/// So many writes are in flight at once.
+const IN_FLIGHT: usize = 64;
+/// No write takes longer; a shorter Lease makes it shorter still.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a busy server is left alone that does not say so itself.
+const BUSY: Duration = Duration::from_secs(1);
+/// How soon a Lease that is running out is looked at again.
+const EXPIRING: Duration = Duration::from_millis(200);
+/// How long to sleep with nothing due: any change wakes sooner.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What a term needs.
+pub struct Leader<'a> {
+    /// For everything but the Lease.
+    pub client: Client,
+    /// Where the configuration is.
+    pub namespace: &'a str,
+    /// `spec.loadBalancerClass` of the Services to serve; none: those without a class.
+    pub class: Option<String>,
+    /// Where Events go.
+    pub teller: Teller,
+}
+
+impl Leader<'_> {
+    /// Leads until `shutdown`. State is rebuilt from a list that is newer than the start of the term.
+    pub async fn lead(&self, tenure: Tenure, shutdown: &CancellationToken) {
+        let (effect, mut configs) = channel(None);
+        let follow = config::follow(self.client.clone(), self.namespace, tenure.clone(), self.teller.clone(), effect);
+        let mut follow = pin!(follow.fuse());
+        let class = self.class.clone();
+        let project = move |object: ServiceObject| Service::new(object, class.as_deref());
+        // The default list semantic reads through to etcd: an older list could hand an address out twice.
+        let mut services = pin!(watch(Api::all(self.client.clone()), watcher::Config::default(), project));
+        let mut state = State::new(IN_FLIGHT);
+        let mut flights = FuturesUnordered::new();
+
+        while !shutdown.is_cancelled() {
+            let now = since_boot();
+            while tenure.holds()
+                && let Some(write) = state.next(now, Timestamp::now())
+            {
+                flights.push(self.send(write, tenure.margin().min(TIMEOUT)));
+            }
+            let wake = match state.deadline() {
+                Some(at) if tenure.holds() => at.saturating_sub(now),
+                Some(_) => EXPIRING,
+                None => IDLE,
+            };
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = &mut follow => {}
+                Ok(()) = configs.changed() => {
+                    let config = configs.borrow_and_update().clone();
+                    if let Some(config) = config {
+                        state.configure(config, since_boot());
+                    }
+                }
+                Some(change) = services.next() => state.observe(change, since_boot()),
+                Some((key, outcome)) = flights.next() => state.done(&key, outcome, since_boot()),
+                () = sleep(wake) => {}
+            }
+        }
+        // What has been sent is waited for, so that the Lease is given back only when nothing more can arrive.
+        info!(writes = flights.len(), "finishing");
+        while flights.next().await.is_some() {}
+    }
+
+    async fn send(&self, write: Write, limit: Duration) -> (ServiceKey, Outcome) {
+        let Write { key, uid, plan } = write;
+        let api: Api<ServiceObject> = Api::namespaced(self.client.clone(), &key.namespace);
+        let params = PatchParams { field_manager: Some(names::CONTROLLER.into()), ..PatchParams::default() };
+        let patch = Patch::Strategic(&plan.patch);
+        let call = api.patch_status(&key.name, &params, &patch);
+        let outcome = match timeout(limit, call).await {
+            Ok(Ok(_)) => {
+                if let Some(telling) = plan.telling {
+                    info!(service = %key, "{}: {}", telling.reason, telling.note);
+                    self.teller.tell(reference(&key, uid), telling);
+                }
+                Outcome::Written
+            }
+            Ok(Err(error)) => outcome(&key, &error),
+            Err(_) => {
+                warn!(service = %key, "the API server did not answer a write in time, will try again");
+                Outcome::Failed
+            }
+        };
+        (key, outcome)
+    }
+}
+
+fn outcome(key: &ServiceKey, error: &Error) -> Outcome {
+    match error {
+        Error::Api(status) if status.code == 409 => {
+            debug!(service = %key, "the object had changed, planning again");
+            Outcome::Conflict
+        }
+        // The watch will say the same.
+        Error::Api(status) if status.code == 404 => Outcome::Unneeded,
+        Error::Api(status) if status.code == 429 => {
+            let seconds = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
+            Outcome::Busy(BUSY.max(Duration::from_secs(seconds.into())))
+        }
+        error => {
+            warn!(service = %key, %error, "a write failed, will try again");
+            Outcome::Failed
+        }
+    }
+}
+
+fn reference(key: &ServiceKey, uid: String) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".into()),
+        kind: Some("Service".into()),
+        namespace: Some(key.namespace.clone()),
+        name: Some(key.name.clone()),
+        uid: Some(uid),
+        ..ObjectReference::default()
+    }
+}

@@ -1,0 +1,165 @@
+//! What one write makes of one Service: a decision and the object as it stands become a strategic merge patch on `/status`.
+//!
+//! Finalizer, record annotation, addresses and condition go in one patch: an allocation is one write, a release is one write,
+//! and nobody ever sees one without the other. Finalizers and conditions merge by their keys there, so other controllers'
+//! entries stay (a JSON merge patch would wipe them). What already is as it should be is not in the patch; an empty patch is
+//! none, and then nothing is told either: Events tell of changes.
+
+use crate::cluster::{
+    events::{Severity, Telling},
+    names,
+    service::Service,
+};
+use k8s_openapi::jiff::Timestamp;
+use landfall_core::alloc::{Decision, Refusal};
+use serde_json::{Map, Value, json};
+use std::net::IpAddr;
+
+/// One write, and what to tell the user when it succeeded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// A strategic merge patch for the Service's `/status`.
+    pub patch: Value,
+    /// What happened, for an Event; none where only a trace of ours was mended.
+    pub telling: Option<Telling>,
+}
+
+/// How the Service should be. `None` in a field: as it is.
+#[derive(Default)]
+struct Target<'a> {
+    holds: Option<Holding<'a>>,
+    condition: Option<Words>,
+}
+
+/// The addresses and their record; none: neither, nor the finalizer.
+type Holding<'a> = Option<(&'a [IpAddr], &'a str)>;
+
+/// The condition; none: it goes.
+type Words = Option<(&'static str, &'static str, String)>;
+
+/// Plans the write that makes `service` what `decision` says. Without a decision a Service that is not ours to serve loses the
+/// condition that it may have from before, and nothing else. `now` dates the condition's changes.
+pub fn plan(service: &Service, decision: Option<&Decision>, now: Timestamp) -> Option<Plan> {
+    // What was decided while it was ours to serve no longer counts when it is not.
+    let decision = decision.filter(|decision| service.alloc.managed || matches!(decision, Decision::Release { .. }));
+    let target = target(service, decision);
+    let mut metadata = Map::new();
+    let mut status = Map::new();
+    if let Some(holds) = target.holds {
+        change_holding(service, holds, &mut metadata, &mut status);
+    }
+    if let Some(words) = &target.condition
+        && let Some(condition) = change_condition(service, words, now)
+    {
+        status.insert("conditions".into(), json!([condition]));
+    }
+    if metadata.is_empty() && status.is_empty() {
+        return None;
+    }
+    let telling = decision.and_then(|decision| tell(decision, &status));
+    // Both are preconditions: the object that was looked at, in the version that was looked at.
+    metadata.insert("uid".into(), json!(service.alloc.uid));
+    metadata.insert("resourceVersion".into(), json!(service.resource_version));
+    let mut patch = json!({"metadata": metadata});
+    if !status.is_empty() {
+        patch["status"] = Value::Object(status);
+    }
+    Some(Plan { patch, telling })
+}
+
+fn target<'a>(service: &Service, decision: Option<&'a Decision>) -> Target<'a> {
+    // The finalizer's name is every implementation's: only the record says that what is there is ours to take away.
+    let recorded = service.alloc.record.is_some();
+    match decision {
+        Some(Decision::Assign { addresses, record, kept, .. }) => {
+            let condition = match kept {
+                None => ("True", "Allocated", format!("{} from pool {record}", list(addresses))),
+                Some(refusal) => ("True", refusal.reason(), kept_words(addresses, refusal)),
+            };
+            Target { holds: Some(Some((addresses, record))), condition: Some(Some(condition)) }
+        }
+        Some(Decision::Refuse { refusal, .. }) => {
+            let condition = ("False", refusal.reason(), refusal.to_string());
+            Target { holds: recorded.then_some(None), condition: Some(Some(condition)) }
+        }
+        Some(Decision::Release { addresses, .. }) => {
+            Target { holds: (recorded || !addresses.is_empty()).then_some(None), condition: Some(None) }
+        }
+        None if !service.alloc.managed => Target { holds: None, condition: Some(None) },
+        None => Target::default(),
+    }
+}
+
+fn change_holding(
+    service: &Service,
+    holds: Holding<'_>,
+    metadata: &mut Map<String, Value>,
+    status: &mut Map<String, Value>,
+) {
+    let (has, wants) = (service.alloc.finalizer, holds.is_some());
+    if !has && wants {
+        metadata.insert("finalizers".into(), json!([names::FINALIZER]));
+    }
+    if has && !wants {
+        metadata.insert("$deleteFromPrimitiveList/finalizers".into(), json!([names::FINALIZER]));
+    }
+    let record = holds.map(|(_, record)| record);
+    if service.alloc.record.as_deref() != record {
+        metadata.insert("annotations".into(), json!({names::ALLOCATED_FROM: record}));
+    }
+    let addresses = holds.map_or(&[][..], |(addresses, _)| addresses);
+    let same = service.ingress.len() == addresses.len()
+        && service.ingress.iter().zip(addresses).all(|(entry, address)| entry.is_vip(*address));
+    if !same {
+        let entries: Vec<_> = addresses.iter().map(|ip| json!({"ip": ip, "ipMode": "VIP"})).collect();
+        let entries = if entries.is_empty() { Value::Null } else { Value::Array(entries) };
+        status.insert("loadBalancer".into(), json!({"ingress": entries}));
+    }
+}
+
+fn change_condition(service: &Service, words: &Words, now: Timestamp) -> Option<Value> {
+    let before = service.allocated.as_ref();
+    let Some((status, reason, message)) = words else {
+        return before.map(|_| json!({"$patch": "delete", "type": names::ALLOCATED}));
+    };
+    if before.is_some_and(|old| (old.status.as_str(), old.reason.as_str(), &old.message) == (*status, *reason, message))
+    {
+        return None;
+    }
+    let mut condition = json!({"type": names::ALLOCATED, "status": status, "reason": reason, "message": message});
+    if before.is_none_or(|old| old.status != *status) {
+        condition["lastTransitionTime"] = json!(Timestamp::from_second(now.as_second()).unwrap_or(now));
+    }
+    Some(condition)
+}
+
+fn tell(decision: &Decision, status: &Map<String, Value>) -> Option<Telling> {
+    let (moved, judged) = (status.contains_key("loadBalancer"), status.contains_key("conditions"));
+    let telling = |severity, reason, note| Some(Telling { severity, reason, note });
+    match decision {
+        Decision::Assign { addresses, kept: Some(refusal), .. } if judged => {
+            telling(Severity::Warning, "AddressKept", kept_words(addresses, refusal))
+        }
+        Decision::Assign { addresses, record, .. } if moved => {
+            telling(Severity::Normal, "IPAllocated", format!("{} from pool {record}", list(addresses)))
+        }
+        Decision::Refuse { refusal, .. } if judged => {
+            telling(Severity::Warning, "AllocationFailed", refusal.to_string())
+        }
+        Decision::Release { addresses, .. } if !addresses.is_empty() => {
+            telling(Severity::Normal, "IPReleased", format!("{} is free again", list(addresses)))
+        }
+        _ => None,
+    }
+}
+
+fn kept_words(addresses: &[IpAddr], refusal: &Refusal) -> String {
+    format!("{} is kept although it no longer fits: {refusal}", list(addresses))
+}
+
+fn list(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,203 @@
+use super::*;
+use landfall_core::alloc::ServiceKey;
+
+const VIP: &str = "198.51.100.100";
+
+fn now() -> Timestamp {
+    "2026-11-24T12:00:00.123456Z".parse().unwrap()
+}
+
+/// A LoadBalancer Service that nobody has touched, changed by `change`.
+fn service(change: impl FnOnce(&mut Value)) -> Service {
+    let mut object = json!({
+        "metadata": {"namespace": "shop", "name": "web", "uid": "u1", "resourceVersion": "42"},
+        "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]},
+        "status": {}
+    });
+    change(&mut object);
+    Service::new(serde_json::from_value(object).unwrap(), None)
+}
+
+/// What `service` becomes by an allocation of [`VIP`].
+fn allocated(object: &mut Value) {
+    object["metadata"]["finalizers"] = json!([names::FINALIZER]);
+    object["metadata"]["annotations"] = json!({names::ALLOCATED_FROM: "default"});
+    object["status"] = json!({
+        "loadBalancer": {"ingress": [{"ip": VIP, "ipMode": "VIP"}]},
+        "conditions": [condition("True", "Allocated", "198.51.100.100 from pool default")]
+    });
+}
+
+fn condition(status: &str, reason: &str, message: &str) -> Value {
+    json!({"type": names::ALLOCATED, "status": status, "reason": reason, "message": message,
+           "lastTransitionTime": "2026-11-24T12:00:00Z"})
+}
+
+fn key() -> ServiceKey {
+    ServiceKey { namespace: "shop".into(), name: "web".into() }
+}
+
+fn assign(addresses: &[&str], kept: Option<Refusal>) -> Decision {
+    let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+    Decision::Assign { key: key(), uid: "u1".into(), addresses, record: "default".into(), kept }
+}
+
+fn refuse() -> Decision {
+    Decision::Refuse { key: key(), uid: "u1".into(), refusal: Refusal::NoPools }
+}
+
+fn release(addresses: &[&str]) -> Decision {
+    let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+    Decision::Release { key: key(), uid: "u1".into(), addresses }
+}
+
+fn telling(severity: Severity, reason: &'static str, note: impl Into<String>) -> Option<Telling> {
+    Some(Telling { severity, reason, note: note.into() })
+}
+
+fn kept_note() -> String {
+    format!("{VIP} is kept although it no longer fits: {}", Refusal::NoPools)
+}
+
+#[test]
+fn an_allocation_is_one_write() {
+    let plan = plan(&service(|_| ()), Some(&assign(&[VIP, "2001:db8::1"], None)), now()).unwrap();
+    let expected = json!({
+        "metadata": {
+            "uid": "u1", "resourceVersion": "42",
+            "finalizers": ["service.kubernetes.io/load-balancer-cleanup"],
+            "annotations": {"landfall.dev/allocated-from": "default"}
+        },
+        "status": {
+            "loadBalancer": {"ingress": [{"ip": VIP, "ipMode": "VIP"}, {"ip": "2001:db8::1", "ipMode": "VIP"}]},
+            "conditions": [condition("True", "Allocated", "198.51.100.100, 2001:db8::1 from pool default")]
+        }
+    });
+    assert_eq!(plan.patch, expected);
+    let note = "198.51.100.100, 2001:db8::1 from pool default";
+    assert_eq!(plan.telling, telling(Severity::Normal, "IPAllocated", note));
+}
+
+#[test]
+fn what_is_as_it_should_be_is_not_written() {
+    assert_eq!(plan(&service(allocated), Some(&assign(&[VIP], None)), now()), None);
+    let refused = |o: &mut Value| {
+        o["status"]["conditions"] = json!([condition("False", "NoPools", &Refusal::NoPools.to_string())]);
+    };
+    assert_eq!(plan(&service(refused), Some(&refuse()), now()), None);
+    assert_eq!(plan(&service(|_| ()), Some(&release(&[])), now()), None);
+    assert_eq!(plan(&service(allocated), None, now()), None);
+}
+
+#[test]
+fn a_release_is_one_write() {
+    let plan = plan(&service(allocated), Some(&release(&[VIP])), now()).unwrap();
+    let expected = json!({
+        "metadata": {
+            "uid": "u1", "resourceVersion": "42",
+            "$deleteFromPrimitiveList/finalizers": ["service.kubernetes.io/load-balancer-cleanup"],
+            "annotations": {"landfall.dev/allocated-from": null}
+        },
+        "status": {
+            "loadBalancer": {"ingress": null},
+            "conditions": [{"$patch": "delete", "type": "landfall.dev/Allocated"}]
+        }
+    });
+    assert_eq!(plan.patch, expected);
+    assert_eq!(plan.telling, telling(Severity::Normal, "IPReleased", "198.51.100.100 is free again"));
+}
+
+#[test]
+fn a_refusal_changes_the_condition_alone() {
+    let plan = plan(&service(|_| ()), Some(&refuse()), now()).unwrap();
+    let message = Refusal::NoPools.to_string();
+    let expected = json!({
+        "metadata": {"uid": "u1", "resourceVersion": "42"},
+        "status": {"conditions": [condition("False", "NoPools", &message)]}
+    });
+    assert_eq!(plan.patch, expected);
+    assert_eq!(plan.telling, telling(Severity::Warning, "AllocationFailed", message));
+}
+
+#[test]
+fn a_refused_service_loses_what_we_had_given_it() {
+    let plan = plan(&service(allocated), Some(&refuse()), now()).unwrap();
+    assert_eq!(plan.patch["status"]["loadBalancer"], json!({"ingress": null}));
+    assert_eq!(plan.patch["metadata"]["annotations"], json!({"landfall.dev/allocated-from": null}));
+}
+
+#[test]
+fn what_others_gave_stays() {
+    let foreign = |o: &mut Value| {
+        o["metadata"]["finalizers"] = json!([names::FINALIZER]);
+        o["status"]["loadBalancer"] = json!({"ingress": [{"ip": "203.0.113.9"}]});
+    };
+    for decision in [Some(release(&[])), None] {
+        assert_eq!(plan(&service(foreign), decision.as_ref(), now()), None, "{decision:?}");
+    }
+    let refused = plan(&service(foreign), Some(&refuse()), now()).unwrap().patch;
+    assert_eq!(refused["metadata"], json!({"uid": "u1", "resourceVersion": "42"}));
+    assert_eq!(refused["status"].as_object().unwrap().keys().collect::<Vec<_>>(), ["conditions"]);
+}
+
+#[test]
+fn a_kept_address_says_why_and_only_once() {
+    let kept = assign(&[VIP], Some(Refusal::NoPools));
+    let first = plan(&service(allocated), Some(&kept), now()).unwrap();
+    let words = json!({"type": names::ALLOCATED, "status": "True", "reason": "NoPools", "message": kept_note()});
+    assert_eq!(first.patch["status"], json!({"conditions": [words]}));
+    assert_eq!(first.telling, telling(Severity::Warning, "AddressKept", kept_note()));
+    let said = |o: &mut Value| {
+        allocated(o);
+        o["status"]["conditions"] = json!([condition("True", "NoPools", &kept_note())]);
+    };
+    assert_eq!(plan(&service(said), Some(&kept), now()), None);
+    // When it fits again, the condition says so, without an Event.
+    let mended = plan(&service(said), Some(&assign(&[VIP], None)), now()).unwrap();
+    assert_eq!(mended.patch["status"]["conditions"][0]["reason"], "Allocated");
+    assert_eq!(mended.telling, None);
+}
+
+#[test]
+fn a_service_that_is_not_ours_loses_our_condition_alone() {
+    let was_refused = |o: &mut Value| {
+        o["spec"]["type"] = json!("ClusterIP");
+        o["status"]["conditions"] = json!([condition("False", "NoPools", "")]);
+    };
+    let plan = plan(&service(was_refused), None, now()).unwrap();
+    let expected = json!({
+        "metadata": {"uid": "u1", "resourceVersion": "42"},
+        "status": {"conditions": [{"$patch": "delete", "type": "landfall.dev/Allocated"}]}
+    });
+    assert_eq!((plan.patch, plan.telling), (expected, None));
+}
+
+/// What spoils an allocated Service, and the patch that mends it.
+type Case = (fn(&mut Value), Value);
+
+#[test]
+fn each_field_is_mended_by_itself() {
+    let cases: &[Case] = &[
+        (
+            |o| o["metadata"]["finalizers"] = json!(["example.com/other"]),
+            json!({"metadata": {"uid": "u1", "resourceVersion": "42", "finalizers": [names::FINALIZER]}}),
+        ),
+        (
+            |o| o["metadata"]["annotations"] = json!({}),
+            json!({"metadata": {"uid": "u1", "resourceVersion": "42",
+                                "annotations": {"landfall.dev/allocated-from": "default"}}}),
+        ),
+        (
+            |o| o["status"]["loadBalancer"] = json!({"ingress": [{"ip": VIP, "ipMode": "Proxy"}]}),
+            json!({"metadata": {"uid": "u1", "resourceVersion": "42"},
+                   "status": {"loadBalancer": {"ingress": [{"ip": VIP, "ipMode": "VIP"}]}}}),
+        ),
+    ];
+    for (spoil, expected) in cases {
+        let spoiled = service(|o| {
+            allocated(o);
+            spoil(o);
+        });
+        assert_eq!(plan(&spoiled, Some(&assign(&[VIP], None)), now()).unwrap().patch, *expected);
+    }
+}

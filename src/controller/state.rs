@@ -1,0 +1,124 @@
+//! What the leader knows: Services as they stand, what was decided for each, and which of them want a write.
+//!
+//! No effects: changes and `now` go in, planned writes come out, and how each ended goes in again. A plan is made from the newest
+//! object at the moment it is taken, so nothing stale is ever queued.
+
+use super::plan::{Plan, plan};
+use crate::cluster::{
+    Change,
+    queue::{Outcome, Queue},
+    service::Service,
+};
+use k8s_openapi::jiff::Timestamp;
+use landfall_core::{
+    alloc::{Allocator, Decision, Event, ServiceKey},
+    config::Config,
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+/// The leader's state; a new leader begins with an empty one.
+pub struct State {
+    allocator: Allocator,
+    services: BTreeMap<ServiceKey, Service>,
+    decisions: BTreeMap<ServiceKey, Decision>,
+    queue: Queue<ServiceKey>,
+}
+
+/// A write to send: of the Service `key`, whose object was `service` when it was planned.
+#[derive(Debug)]
+pub struct Write {
+    /// Namespace and name.
+    pub key: ServiceKey,
+    /// Its UID.
+    pub uid: String,
+    /// The write.
+    pub plan: Plan,
+}
+
+impl State {
+    /// Nothing known; at most `in_flight` writes at once.
+    pub fn new(in_flight: usize) -> Self {
+        Self {
+            allocator: Allocator::new(),
+            services: BTreeMap::new(),
+            decisions: BTreeMap::new(),
+            queue: Queue::new(in_flight),
+        }
+    }
+
+    /// A configuration was accepted.
+    pub fn configure(&mut self, config: Arc<Config>, now: Duration) {
+        self.decide(Event::Configured(config), now);
+    }
+
+    /// The watch told a change.
+    pub fn observe(&mut self, change: Change<Service>, now: Duration) {
+        match change {
+            Change::Applied(service) => {
+                let key = service.alloc.key.clone();
+                let event = Event::Applied(service.alloc.clone());
+                self.services.insert(key.clone(), service);
+                self.queue.push(&key, true);
+                self.decide(event, now);
+            }
+            Change::Deleted(name) => {
+                let key = ServiceKey::from(name);
+                self.services.remove(&key);
+                self.decisions.remove(&key);
+                self.queue.forget(&key);
+                // What is decided now about others who waited is kept; about this one there is nothing left to write.
+                self.decide(Event::Deleted(key), now);
+            }
+            Change::Synced => self.decide(Event::Synced, now),
+        }
+    }
+
+    fn decide(&mut self, event: Event, now: Duration) {
+        for decision in self.allocator.apply(event, now) {
+            let (Decision::Assign { key, .. } | Decision::Refuse { key, .. } | Decision::Release { key, .. }) =
+                &decision;
+            let key = key.clone();
+            if self.services.contains_key(&key) {
+                self.queue.push(&key, false);
+                self.decisions.insert(key, decision);
+            }
+        }
+    }
+
+    /// The next write to send. Its end is to be told to [`State::done`].
+    pub fn next(&mut self, now: Duration, wall: Timestamp) -> Option<Write> {
+        while let Some(key) = self.queue.next(now) {
+            if let Some(service) = self.services.get(&key) {
+                let decision = self.decisions.get(&key).filter(|decision| uid(decision) == service.alloc.uid);
+                if let Some(plan) = plan(service, decision, wall) {
+                    return Some(Write { key, uid: service.alloc.uid.clone(), plan });
+                }
+            }
+            self.done(&key, Outcome::Unneeded, now);
+        }
+        None
+    }
+
+    /// How a write of `key` ended.
+    pub fn done(&mut self, key: &ServiceKey, outcome: Outcome, now: Duration) {
+        let finished = matches!(outcome, Outcome::Unneeded | Outcome::Written);
+        if finished && matches!(self.decisions.get(key), Some(Decision::Release { .. })) {
+            // Released once is released: what another implementation gives the Service afterwards is not ours to take.
+            self.decisions.remove(key);
+        }
+        self.queue.done(key, outcome, now);
+    }
+
+    /// When [`State::next`] may have something without a further change.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.queue.deadline()
+    }
+}
+
+fn uid(decision: &Decision) -> &str {
+    let (Decision::Assign { uid, .. } | Decision::Refuse { uid, .. } | Decision::Release { uid, .. }) = decision;
+    uid
+}
+
+#[cfg(test)]
+mod tests;

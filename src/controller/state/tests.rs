@@ -1,0 +1,215 @@
+use super::*;
+use crate::cluster::{ObjectName, names};
+use landfall_core::config;
+use serde_json::{Value, json};
+
+/// A leader's state beside an API server that stores what is written.
+struct Bench {
+    state: State,
+    objects: BTreeMap<String, Value>,
+    version: u32,
+    writes: Vec<String>,
+}
+
+const POOL: &str = "pools: [{name: default, addresses: [198.51.100.100-198.51.100.101]}]";
+
+impl Bench {
+    fn new() -> Self {
+        Self { state: State::new(8), objects: BTreeMap::new(), version: 0, writes: Vec::new() }
+    }
+
+    /// A new leader beside the same API server.
+    fn restart(&mut self, config: &str) {
+        self.state = State::new(8);
+        self.configure(config);
+        for object in self.objects.values().cloned().collect::<Vec<_>>() {
+            self.state.observe(Change::Applied(parse(&object)), now());
+        }
+        self.state.observe(Change::Synced, now());
+    }
+
+    fn configure(&mut self, text: &str) {
+        self.state.configure(Arc::new(config::parse(text).unwrap().config), now());
+    }
+
+    fn put(&mut self, name: &str, change: impl FnOnce(&mut Value)) {
+        self.version += 1;
+        let new = json!({"metadata": {"namespace": "shop", "name": name, "uid": format!("uid-{name}")},
+                         "spec": {"type": "LoadBalancer", "ports": [{"port": 80}]}, "status": {}});
+        let object = self.objects.entry(name.to_owned()).or_insert(new);
+        change(object);
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        let service = parse(object);
+        self.state.observe(Change::Applied(service), now());
+    }
+
+    fn delete(&mut self, name: &str) {
+        self.objects.remove(name);
+        self.state.observe(Change::Deleted(ObjectName { namespace: "shop".into(), name: name.into() }), now());
+    }
+
+    /// Sends all that is to be written, as a server that obeys; gives it as `name: what`.
+    fn settle(&mut self) -> Vec<String> {
+        while let Some(Write { key, plan, .. }) = self.state.next(now(), Timestamp::UNIX_EPOCH) {
+            assert_eq!(
+                plan.patch["metadata"]["resourceVersion"],
+                self.objects[&key.name]["metadata"]["resourceVersion"]
+            );
+            let told = plan.telling.map_or("mended", |telling| telling.reason);
+            self.writes.push(format!("{}: {told}", key.name));
+            self.put(&key.name, |object| merge(object, &plan.patch));
+            self.state.done(&key, Outcome::Written, now());
+        }
+        std::mem::take(&mut self.writes)
+    }
+
+    fn address(&self, name: &str) -> Option<&str> {
+        self.objects[name]["status"]["loadBalancer"]["ingress"][0]["ip"].as_str()
+    }
+}
+
+fn parse(object: &Value) -> Service {
+    Service::new(serde_json::from_value(object.clone()).unwrap(), None)
+}
+
+fn now() -> Duration {
+    Duration::from_secs(1000)
+}
+
+/// A strategic merge as far as our patches need one: lists of ours hold at most our own entry.
+fn merge(object: &mut Value, patch: &Value) {
+    let Some(fields) = patch.as_object() else {
+        *object = patch.clone();
+        return;
+    };
+    for (key, value) in fields {
+        match key.strip_prefix("$deleteFromPrimitiveList/") {
+            Some(list) => object[list] = json!([]),
+            None if value.is_null() => drop(object.as_object_mut().and_then(|object| object.remove(key))),
+            None if value[0]["$patch"] == "delete" => object[key] = json!([]),
+            None => merge(&mut object[key], value),
+        }
+    }
+}
+
+#[test]
+fn services_are_served_once_listed_and_configured() {
+    let mut bench = Bench::new();
+    bench.put("a", |_| ());
+    bench.put("b", |_| ());
+    assert_eq!(bench.settle(), [""; 0]);
+    bench.state.observe(Change::Synced, now());
+    assert_eq!(bench.settle(), [""; 0]);
+    bench.configure(POOL);
+    assert_eq!(bench.settle(), ["a: IPAllocated", "b: IPAllocated"]);
+    assert_eq!((bench.address("a"), bench.address("b")), (Some("198.51.100.100"), Some("198.51.100.101")));
+    bench.put("c", |_| ());
+    assert_eq!(bench.settle(), ["c: AllocationFailed"]);
+}
+
+#[test]
+fn a_restart_writes_nothing_and_moves_nothing() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    ["a", "b", "c"].iter().for_each(|name| bench.put(name, |_| ()));
+    bench.settle();
+    let before = bench.objects.clone();
+    bench.restart(POOL);
+    assert_eq!(bench.settle(), [""; 0]);
+    assert_eq!(bench.objects, before);
+}
+
+#[test]
+fn a_release_is_written_and_serves_who_waits() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    ["a", "b", "c"].iter().for_each(|name| bench.put(name, |_| ()));
+    bench.settle();
+    bench.put("a", |object| object["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z"));
+    let mut writes = bench.settle();
+    writes.sort();
+    assert_eq!(writes, ["a: IPReleased", "c: IPAllocated"]);
+    assert_eq!(bench.objects["a"]["metadata"]["finalizers"], json!([]));
+    assert_eq!(bench.address("c"), Some("198.51.100.100"));
+    bench.delete("a");
+    assert_eq!(bench.settle(), [""; 0]);
+}
+
+#[test]
+fn a_type_change_is_a_release_although_the_status_is_wiped() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.put("a", |_| ());
+    bench.settle();
+    bench.put("a", |object| {
+        object["spec"]["type"] = json!("ClusterIP");
+        object["status"].as_object_mut().unwrap().remove("loadBalancer");
+    });
+    assert_eq!(bench.settle(), ["a: IPReleased"]);
+    let metadata = &bench.objects["a"]["metadata"];
+    assert_eq!((&metadata["finalizers"], &metadata["annotations"]), (&json!([]), &json!({})));
+    assert_eq!(bench.objects["a"]["status"]["conditions"], json!([]));
+}
+
+#[test]
+fn a_waiting_service_that_stops_asking_loses_its_condition() {
+    let mut bench = Bench::new();
+    bench.restart("pools: []");
+    bench.put("a", |_| ());
+    assert_eq!(bench.settle(), ["a: AllocationFailed"]);
+    bench.put("a", |object| object["spec"]["type"] = json!("ClusterIP"));
+    assert_eq!(bench.settle(), ["a: mended"]);
+    assert_eq!(bench.objects["a"]["status"]["conditions"], json!([]));
+}
+
+#[test]
+fn our_condition_comes_back_when_somebody_takes_it() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.put("a", |_| ());
+    bench.settle();
+    bench.put("a", |object| object["status"]["conditions"] = json!([]));
+    assert_eq!(bench.settle(), ["a: mended"]);
+    assert_eq!(bench.objects["a"]["status"]["conditions"][0]["type"], names::ALLOCATED);
+}
+
+#[test]
+fn a_conflict_is_planned_again_from_the_newer_object() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.put("a", |_| ());
+    let write = bench.state.next(now(), Timestamp::UNIX_EPOCH).unwrap();
+    bench.put("a", |object| object["metadata"]["annotations"] = json!({"example.com/theirs": "new"}));
+    bench.state.done(&write.key, Outcome::Conflict, now());
+    assert_eq!(bench.settle(), ["a: IPAllocated"]);
+    assert_eq!(bench.objects["a"]["metadata"]["annotations"]["example.com/theirs"], "new");
+}
+
+#[test]
+fn the_same_name_with_a_new_uid_is_another_service() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.put("a", |_| ());
+    bench.settle();
+    bench.objects.remove("a");
+    bench.put("a", |object| object["metadata"]["uid"] = json!("another"));
+    assert_eq!(bench.settle(), ["a: IPAllocated"]);
+    assert!(bench.address("a").is_some());
+}
+
+#[test]
+fn what_another_implementation_gives_after_a_release_stays() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.put("a", |_| ());
+    bench.settle();
+    bench.put("a", |object| object["spec"]["type"] = json!("ClusterIP"));
+    assert_eq!(bench.settle(), ["a: IPReleased"]);
+    bench.put("a", |object| {
+        object["spec"] = json!({"type": "LoadBalancer", "loadBalancerClass": "example.com/other"});
+        object["metadata"]["finalizers"] = json!([names::FINALIZER]);
+        object["status"]["loadBalancer"] = json!({"ingress": [{"ip": "203.0.113.9"}]});
+    });
+    assert_eq!(bench.settle(), [""; 0]);
+    assert_eq!(bench.address("a"), Some("203.0.113.9"));
+}

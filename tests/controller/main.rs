@@ -1,0 +1,8 @@
+//! The controller against a real API server, under the rights of `manifests/`: what it writes, what it leaves alone, who leads.
+
+mod harness;
+
+mod allocation;
+mod configuration;
+mod leading;
+mod rights;

@@ -1,0 +1,60 @@
+//! A speaker may write the record of its own node and no other.
+
+use crate::harness::{Cluster, SOON};
+use anyhow::{Context, Result, ensure};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use landfall::cluster::{
+    client,
+    record::{Record, RecordWriter},
+};
+use landfall_sandbox::wait_for;
+use std::path::PathBuf;
+
+/// Writes records of `name` one after the other, with the token in `config`.
+fn write(cluster: &Cluster, config: PathBuf, name: &str, records: &[Record]) -> Result<Vec<bool>> {
+    let write = async || {
+        let config = Kubeconfig::read_from(&config)?;
+        let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;
+        let mut writer = RecordWriter::new(client::connect(&config)?, name);
+        let mut written = Vec::new();
+        for record in records {
+            written.push(writer.write(record).await?);
+        }
+        anyhow::Ok(written)
+    };
+    let run = || tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(write());
+    cluster.sandbox.control_plane().enter(run)?
+}
+
+#[test]
+fn a_speaker_writes_its_own_record_alone() -> Result<()> {
+    // Another test may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let cluster = Cluster::up()?;
+    let speaker = |node| cluster.sandbox.kubeconfig_for("landfall-system", "landfall-speaker", node);
+    let (bound, unbound) = (speaker(Some("n1"))?, speaker(None)?);
+    let record = |boot: &str| Record { boot: boot.into(), ..Record::default() };
+
+    // A policy takes a moment to be in force.
+    wait_for("the policy to refuse", SOON, || {
+        let refused = write(&cluster, bound.clone(), "n2", &[record("1")]).err().context("it was accepted")?;
+        let why = format!("{refused:#}");
+        ensure!(why.contains("only the record of its own node, n1"), "{why}");
+        Ok(())
+    })?;
+    let written = write(&cluster, bound.clone(), "n1", &[record("1"), record("1"), record("2")])?;
+    assert_eq!(written, [true, false, true]);
+    let stored = cluster.sandbox.get(&["configmap", "-n", "landfall-speakers", "n1"])?;
+    let stored: Record = serde_json::from_str(stored["data"]["status"].as_str().context("no status")?)?;
+    assert_eq!(stored, record("2"));
+
+    let refused = write(&cluster, unbound, "n1", &[record("3")]).unwrap_err();
+    assert!(format!("{refused:#}").contains("bound to no node"), "{refused:#}");
+    let config = format!("--kubeconfig={}", bound.display());
+    for namespace in ["landfall-system", "default"] {
+        let arguments = [&config, "create", "configmap", "n1", "-n", namespace];
+        let refused = cluster.sandbox.kubectl(&arguments).unwrap_err();
+        assert!(format!("{refused:#}").contains("forbidden"), "{refused:#}");
+    }
+    Ok(())
+}
