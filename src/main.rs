@@ -5,8 +5,10 @@ use clap::{Parser, Subcommand};
 use landfall::{
     controller::{self, ControllerArgs},
     ops::{logging, shutdown},
+    speaker::{self, SpeakerArgs},
 };
 use std::{path::PathBuf, process::ExitCode};
+use tokio_util::sync::CancellationToken;
 
 /// External addresses for Services of type LoadBalancer, on clusters without a cloud.
 #[derive(Debug, Parser)]
@@ -23,6 +25,8 @@ struct Args {
 enum Command {
     /// Gives Services their addresses
     Controller(ControllerArgs),
+    /// Answers for them on this node's networks
+    Speaker(SpeakerArgs),
     /// Checks a configuration and names every error with its line
     Check {
         /// The text of the ConfigMap's key config.yaml
@@ -37,13 +41,17 @@ fn main() -> anyhow::Result<ExitCode> {
         anyhow::bail!("a TLS provider is installed already");
     }
     match args.command {
-        Command::Controller(args) => {
-            let runtime = tokio::runtime::Runtime::new().context("starting the runtime")?;
-            runtime.block_on(async { controller::run(args, shutdown::on_signal()?).await })?;
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Controller(args) => run(async |shutdown| controller::run(args, shutdown).await),
+        Command::Speaker(args) => run(async |shutdown| speaker::run(args, shutdown).await),
         Command::Check { file } => check(&file),
     }
+}
+
+fn run(program: impl AsyncFnOnce(CancellationToken) -> anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.context("starting the runtime")?;
+    runtime.block_on(async { program(shutdown::on_signal()?).await })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn check(file: &PathBuf) -> anyhow::Result<ExitCode> {

@@ -22,8 +22,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 pub struct Record {
     /// Landfall's version.
     pub version: String,
-    /// The boot id in its frames: a new one after each start.
-    pub boot: String,
     /// What keeps the whole node from announcing, if anything does.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub excluded: Option<String>,

@@ -5,7 +5,7 @@
 //! does such a socket hear what this machine sends itself.
 
 use super::{filter, sys};
-use landfall_core::wire::ethernet;
+use landfall_core::wire::{ethernet, heartbeat};
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use std::{
     future::poll_fn,
@@ -31,7 +31,7 @@ impl Traffic {
 
     fn ethertype(self) -> u16 {
         match self {
-            Self::Heartbeat => ethernet::HEARTBEAT,
+            Self::Heartbeat => heartbeat::ETHERTYPE,
             Self::Arp => ethernet::ARP,
             Self::Ndp => ethernet::IPV6,
         }
@@ -133,7 +133,7 @@ fn open(interface: u32, traffic: Traffic) -> io::Result<(Traffic, AsyncFd<Socket
     let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(0)))?;
     socket.attach_filter(traffic.filter())?;
     if traffic == Traffic::Heartbeat {
-        sys::join_group(&socket, interface, ethernet::HEARTBEAT_GROUP.octets())?;
+        sys::join_group(&socket, interface, heartbeat::DESTINATION)?;
     }
     socket.bind(&sys::link_address(interface, traffic.ethertype())?)?;
     Ok((traffic, sys::register(socket)?))

@@ -1,6 +1,155 @@
-//! Watches, network and election become announcements and answers.
+//! The speaker: what the API server wants, what the network has, and what the other speakers say become announcements and
+//! answers.
+//!
+//! ```text
+//!  watches ─► desired (Inputs → Desired) ─► lan (links, segments, elections) ─► frames
+//!                                            └─► record ─► API server
+//! ```
+//! * [`desired`] and [`eligibility`] say which VIPs this node may answer for, and why not; [`responder`] and [`announcer`]
+//!   what is said to whom; all four are pure.
+//! * [`lan`] owns everything that touches the LAN, on a thread of its own; [`segment`] is one interface's part of it.
 
 pub mod announcer;
 pub mod desired;
 pub mod eligibility;
+pub mod lan;
 pub mod responder;
+pub mod segment;
+
+use crate::cluster::{
+    self, accepted,
+    accepted::Accepted,
+    client, endpoints, names, node,
+    record::{Record, RecordWriter},
+    service,
+};
+use anyhow::Context;
+use desired::{Desired, Inputs, Seen};
+use futures::{FutureExt, Stream, StreamExt, stream::SelectAll};
+use kube::{Api, Client, runtime::watcher};
+use landfall_core::wire::heartbeat::SpeakerName;
+use std::{pin::Pin, sync::Arc, time::Duration};
+use tokio::{sync::watch, time::sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+/// How long a leave may take before the process ends all the same.
+const LEAVE: Duration = Duration::from_secs(5);
+/// The least time between two writes of the record.
+const RECORD_GAP: Duration = Duration::from_secs(1);
+/// After a write of the record that failed.
+const RECORD_RETRY: Duration = Duration::from_secs(5);
+/// Changes that are taken in before the table is made anew.
+const BATCH: usize = 1024;
+
+/// What a speaker is told on its command line.
+#[derive(Debug, Clone, clap::Args)]
+pub struct SpeakerArgs {
+    /// This node's name
+    #[arg(long, env = "NODE_NAME")]
+    pub node_name: String,
+    /// The namespace of the controller and of the configuration
+    #[arg(long, default_value = names::NAMESPACE)]
+    pub namespace: String,
+}
+
+/// Runs until `leave`, then hands everything over and ends.
+///
+/// # Errors
+/// Where there is no way to an API server at all, or the machine's network cannot be used. An API server that is away is
+/// waited for.
+pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<()> {
+    let speaker = SpeakerName::new(&args.node_name).context("--node-name: 1 to 253 bytes")?;
+    let client = client::connect(&client::find().await?)?;
+    let (wanted, desired) = watch::channel(None);
+    let record = Record { version: env!("CARGO_PKG_VERSION").into(), ..Record::default() };
+    let (record, reported) = watch::channel(record);
+
+    let setup = lan::Setup { speaker, desired, record, leave: leave.clone() };
+    let (ended, mut lan_ended) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("lan".into()).spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let result = runtime.context("starting the LAN runtime").and_then(|runtime| runtime.block_on(lan::run(setup)));
+        // Nobody listens where the process is ending anyway.
+        let _ = ended.send(result);
+    })?;
+
+    let follow = follow(watches(&client, &args), wanted);
+    let write = write_record(RecordWriter::new(client.clone(), &args.node_name), reported);
+    tokio::select! {
+        ended = &mut lan_ended => return ended.context("the LAN task panicked")?,
+        () = follow => anyhow::bail!("the watches have ended"),
+        () = write => anyhow::bail!("the LAN task has ended"),
+        () = leave.cancelled() => {}
+    }
+    match tokio::time::timeout(LEAVE, lan_ended).await {
+        Ok(ended) => {
+            info!("everything is handed over");
+            ended.context("the LAN task panicked")?
+        }
+        Err(_) => {
+            warn!("not everything was handed over within {} s", LEAVE.as_secs());
+            Ok(())
+        }
+    }
+}
+
+type Watches = SelectAll<Pin<Box<dyn Stream<Item = Seen> + Send>>>;
+
+/// Everything that a speaker reads, from the API server's cache: it serves the same objects to many nodes.
+fn watches(client: &Client, args: &SpeakerArgs) -> Watches {
+    let cached = watcher::Config::default().any_semantic();
+    let services = cluster::watch(Api::all(client.clone()), cached.clone(), service::Announced::new);
+    let here = args.node_name.clone();
+    let slices =
+        cluster::watch(Api::all(client.clone()), cached, move |slice| endpoints::LocalEndpoints::new(slice, &here));
+    let own = accepted::only(&args.node_name).any_semantic();
+    let node = cluster::watch(Api::all(client.clone()), own, node::Node::new);
+    let maps = Api::namespaced(client.clone(), &args.namespace);
+    let accepted = cluster::watch(maps, accepted::only(names::ACCEPTED).any_semantic(), Accepted::new);
+
+    let mut all = Watches::new();
+    all.push(services.map(Seen::Service).boxed());
+    all.push(slices.map(Seen::Slice).boxed());
+    all.push(node.map(Seen::Node).boxed());
+    all.push(accepted.map(Seen::Accepted).boxed());
+    all
+}
+
+/// Feeds the LAN task. A burst of changes makes one table.
+async fn follow(mut watches: Watches, wanted: watch::Sender<Option<Arc<Desired>>>) {
+    let mut inputs = Inputs::default();
+    while let Some(seen) = watches.next().await {
+        inputs.apply(seen);
+        for _ in 0..BATCH {
+            match watches.next().now_or_never() {
+                Some(Some(seen)) => inputs.apply(seen),
+                _ => break,
+            }
+        }
+        let Some(desired) = inputs.desired() else {
+            debug!(missing = ?inputs.missing(), "nothing is announced yet");
+            continue;
+        };
+        wanted.send_if_modified(|old| {
+            let changed = old.as_deref() != Some(&desired);
+            if changed {
+                *old = Some(Arc::new(desired));
+            }
+            changed
+        });
+    }
+}
+
+/// Writes the record when it changes, at most once a second; what changed meanwhile is in the next write.
+async fn write_record(mut writer: RecordWriter, mut reported: watch::Receiver<Record>) {
+    while reported.changed().await.is_ok() {
+        loop {
+            let record = reported.borrow_and_update().clone();
+            let Err(error) = writer.write(&record).await else { break };
+            warn!(%error, "the record was not written, trying again");
+            sleep(RECORD_RETRY).await;
+        }
+        sleep(RECORD_GAP).await;
+    }
+}

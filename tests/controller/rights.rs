@@ -33,7 +33,7 @@ fn a_speaker_writes_its_own_record_alone() -> Result<()> {
     let cluster = Cluster::up()?;
     let speaker = |node| cluster.sandbox.kubeconfig_for("landfall-system", "landfall-speaker", node);
     let (bound, unbound) = (speaker(Some("n1"))?, speaker(None)?);
-    let record = |boot: &str| Record { boot: boot.into(), ..Record::default() };
+    let record = |version: &str| Record { version: version.into(), ..Record::default() };
 
     // A policy takes a moment to be in force.
     wait_for("the policy to refuse", SOON, || {

@@ -13,6 +13,7 @@ enum Use {
     Rendezvous = 2,
     Digest = 3,
     Spread = 4,
+    Cluster = 5,
 }
 
 const KEY: u64 = u64::from_le_bytes(*b"landfall");
@@ -20,6 +21,11 @@ const KEY: u64 = u64::from_le_bytes(*b"landfall");
 /// The short form of a speaker's name.
 pub fn speaker_id(name: &SpeakerName) -> SpeakerId {
     SpeakerId(siphash(Use::Speaker as u64, KEY, name.as_str().as_bytes()))
+}
+
+/// The short form of a cluster's name.
+pub fn cluster_id(name: &str) -> u64 {
+    siphash(Use::Cluster as u64, KEY, name.as_bytes())
 }
 
 /// How well `speaker` suits `vip`: rendezvous hashing, the greatest is first. A pure function of nothing else.

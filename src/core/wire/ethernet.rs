@@ -11,10 +11,6 @@ use std::{fmt, ops::Deref};
 pub const ARP: u16 = 0x0806;
 /// Ethertype of IPv6.
 pub const IPV6: u16 = 0x86dd;
-/// Ethertype of Landfall's heartbeats: IEEE 802's first local experimental one.
-pub const HEARTBEAT: u16 = 0x88b5;
-/// Where heartbeats go: a locally administered group, which switches flood.
-pub const HEARTBEAT_GROUP: MacAddr = MacAddr(0x03, 0x6c, 0x66, 0, 0, 1);
 /// Everyone on the segment.
 pub const BROADCAST: MacAddr = MacAddr(0xff, 0xff, 0xff, 0xff, 0xff, 0xff);
 

@@ -1,0 +1,259 @@
+//! One interface's part: its sockets, its election, and the VIPs that it answers for.
+//!
+//! Frames go in; answers go out at once, and what the election decides goes to the LAN task as [`Change`]s.
+
+use super::{
+    desired::Desired,
+    eligibility,
+    responder::{self, Answer, Counters},
+};
+use crate::net::{Link, PacketSocket, Received, Traffic, is_link_down};
+use landfall_core::{
+    elect::{Acquired, Election, Identity, Input, Now, Output, Released, Timing},
+    wire::{
+        ethernet::{Header, MacAddr},
+        heartbeat::Frame,
+    },
+};
+use std::{
+    collections::{BTreeSet, HashSet},
+    io,
+    net::IpAddr,
+    task::{Context, Poll},
+    time::Duration,
+};
+use tracing::{debug, info, warn};
+
+/// The longest frame that is read: an Ethernet frame with its header.
+pub const LONGEST: usize = 1514;
+/// Frames that are read before timers get their turn.
+const BATCH: usize = 64;
+
+/// What the LAN task has to do after a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// The VIP is answered for from now on: it is to be announced.
+    Acquired(IpAddr),
+    /// It no longer is.
+    Released(IpAddr),
+}
+
+/// Frames that were not read or not sent, by reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// Heartbeat frames that were no heartbeats.
+    pub malformed: u64,
+    /// Frames that the interface's queue had no room for.
+    pub unsent: u64,
+}
+
+/// An interface on which this speaker takes part.
+pub struct Segment {
+    link: Link,
+    mac: MacAddr,
+    socket: PacketSocket,
+    election: Election,
+    /// What was wanted of the election last.
+    wanted: BTreeSet<IpAddr>,
+    owned: HashSet<IpAddr>,
+    drained: bool,
+    counters: Counters,
+    losses: Losses,
+}
+
+impl Segment {
+    /// Opens the interface. Its election starts with an empty memory: what the others claimed meanwhile is heard first.
+    pub fn open(link: Link, mac: MacAddr, identity: Identity, now: Now) -> io::Result<Self> {
+        Ok(Self {
+            socket: PacketSocket::open(link.index)?,
+            election: Election::new(identity, Timing::default(), now),
+            wanted: BTreeSet::new(),
+            owned: HashSet::new(),
+            drained: false,
+            counters: Counters::default(),
+            losses: Losses::default(),
+            link,
+            mac,
+        })
+    }
+
+    /// The interface as it is.
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Its Ethernet address.
+    pub fn mac(&self) -> MacAddr {
+        self.mac
+    }
+
+    /// The VIPs that it answers for.
+    pub fn owned(&self) -> &HashSet<IpAddr> {
+        &self.owned
+    }
+
+    /// The election, for the record.
+    pub fn election(&self) -> &Election {
+        &self.election
+    }
+
+    /// Whether everything has been handed over after [`Segment::drain`].
+    pub fn is_drained(&self) -> bool {
+        self.drained
+    }
+
+    /// When [`Segment::run`] is next due.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.election.deadline()
+    }
+
+    /// Waits for a frame.
+    pub fn poll_recv(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Received>> {
+        self.socket.poll_recv(context, buffer)
+    }
+
+    /// The interface changed, but can still carry frames. Says which VIPs are to be announced anew.
+    pub fn update(&mut self, link: Link, mac: MacAddr) -> Vec<Change> {
+        self.link = link;
+        if self.mac == mac {
+            return Vec::new();
+        }
+        info!(interface = self.link.name, %mac, "the interface's address changed");
+        self.mac = mac;
+        self.owned.iter().copied().map(Change::Acquired).collect()
+    }
+
+    /// Tells the election what is wanted now. `withdrawn` are the VIPs that no Service has any more.
+    pub fn want(&mut self, desired: &Desired, withdrawn: &[IpAddr], now: Now) -> Vec<Change> {
+        let eligible = |(vip, wanted): (&IpAddr, &_)| {
+            eligibility::eligible(&self.link, *vip, wanted, desired)
+                .inspect_err(|why| debug!(interface = self.link.name, %vip, %why, "not answered for here"))
+                .is_ok()
+                .then_some(*vip)
+        };
+        let wanted: BTreeSet<IpAddr> = desired.vips.iter().filter_map(eligible).collect();
+        let before = std::mem::replace(&mut self.wanted, wanted);
+        let withdraw = withdrawn.iter().map(|vip| Input::Withdraw { vip: *vip });
+        let gone = before.difference(&self.wanted).filter(|vip| !withdrawn.contains(vip));
+        let unwant = gone.map(|vip| Input::Unwant { vip: *vip });
+        let new = self.wanted.iter().filter(|vip| !before.contains(*vip) || withdrawn.contains(vip));
+        let want = new.map(|vip| Input::Want { vip: *vip, tier: 0 });
+        let inputs: Vec<Input> = withdraw.chain(unwant).chain(want).collect();
+        inputs.into_iter().flat_map(|input| self.elect(input, now)).collect()
+    }
+
+    /// Hands everything over.
+    pub fn drain(&mut self, now: Now) -> Vec<Change> {
+        self.elect(Input::Drain, now)
+    }
+
+    /// Reads what has arrived, heartbeats first, `first` before all of it. An error says that the interface is down.
+    pub fn read(&mut self, first: Option<Received>, buffer: &mut [u8], now: Now) -> io::Result<Vec<Change>> {
+        let mut changes = Vec::new();
+        let mut next = first;
+        for _ in 0..BATCH {
+            let Some(received) = next else { break };
+            changes.extend(self.hear(received.traffic, &buffer[..received.len.min(buffer.len())], now)?);
+            next = self.socket.try_recv(buffer)?;
+        }
+        if let Some(received) = next {
+            changes.extend(self.hear(received.traffic, &buffer[..received.len.min(buffer.len())], now)?);
+        }
+        Ok(changes)
+    }
+
+    /// Does what is due by now.
+    pub fn run(&mut self, now: Now) -> Vec<Change> {
+        if self.deadline().is_some_and(|due| due <= now.mono) { self.elect(Input::Timer, now) } else { Vec::new() }
+    }
+
+    /// Sends a frame. One for which the queue has no room is counted: everything is said again later.
+    pub fn send(&mut self, frame: &[u8]) -> io::Result<()> {
+        match self.socket.send(frame) {
+            Err(error) if is_link_down(&error) => Err(error),
+            Err(error) => {
+                self.losses.unsent += 1;
+                debug!(interface = self.link.name, %error, "a frame was not sent");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    fn hear(&mut self, traffic: Traffic, frame: &[u8], now: Now) -> io::Result<Vec<Change>> {
+        if traffic == Traffic::Heartbeat {
+            let parsed = Header::parse(frame).map_err(drop).and_then(|(_, rest)| Frame::parse(rest).map_err(drop));
+            return Ok(match parsed {
+                Ok(frame) => self.elect(Input::Frame(frame), now),
+                Err(()) => {
+                    self.losses.malformed += 1;
+                    Vec::new()
+                }
+            });
+        }
+        let reaction = responder::answer(frame, self.mac, |vip| self.owned.contains(&vip));
+        self.counters.count(&reaction);
+        match reaction {
+            Ok(Answer::Reply(reply)) => self.send(&reply)?,
+            Ok(Answer::Claimed { address, by }) => {
+                debug!(interface = self.link.name, vip = %address, %by, "another station claims an address of ours");
+            }
+            Err(_) => {}
+        }
+        Ok(Vec::new())
+    }
+
+    fn elect(&mut self, input: Input, now: Now) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for output in self.election.handle(input, now) {
+            match output {
+                Output::Send(frame) => {
+                    if let Err(error) = self.send(&frame.emit_ethernet(self.mac.octets())) {
+                        // The next read says so too, and closes the segment.
+                        debug!(interface = self.link.name, %error, "a heartbeat was not sent");
+                    }
+                }
+                Output::Acquire { vip, epoch, why } => {
+                    info!(interface = self.link.name, %vip, epoch, why = acquired(why), "answering");
+                    self.owned.insert(vip);
+                    changes.push(Change::Acquired(vip));
+                }
+                Output::Release { vip, why } => {
+                    info!(interface = self.link.name, %vip, why = released(why), "no longer answering");
+                    self.owned.remove(&vip);
+                    changes.push(Change::Released(vip));
+                }
+                Output::Drained => self.drained = true,
+            }
+        }
+        changes
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        if !self.owned.is_empty() {
+            warn!(interface = self.link.name, vips = self.owned.len(), "the interface is closed, its addresses move");
+        }
+        let answered = self.counters.answered;
+        debug!(interface = self.link.name, answered, ignored = ?self.counters.ignored, losses = ?self.losses, "closed");
+    }
+}
+
+fn acquired(why: Acquired) -> &'static str {
+    match why {
+        Acquired::New => "nobody had it",
+        Acquired::HandedOver => "its owner handed it over",
+        Acquired::Dead => "its owner is dead",
+        Acquired::Restarted => "its owner started anew",
+    }
+}
+
+fn released(why: Released) -> &'static str {
+    match why {
+        Released::HandedOver => "handed over",
+        Released::NoSuccessor => "given up, and nobody claimed it",
+        Released::Outbid => "another's claim is greater",
+        Released::Withdrawn => "released from its Service",
+    }
+}
