@@ -53,7 +53,8 @@ impl Cluster {
         self.state.id
     }
 
-    /// Its folder: `logs/`, `pki/` (certificates and kubeconfigs), `audit.log`, etcd's data.
+    /// Its folder: `logs/`, `pki/` (the administrator's certificates and kubeconfig), `accounts/` (kubeconfigs of
+    /// ServiceAccounts), `audit.log`, etcd's data.
     pub fn folder(&self) -> &Path {
         &self.state.folder
     }
@@ -171,7 +172,9 @@ impl Cluster {
         let answer = self.api.create(&path, &request)?;
         let token = answer["status"]["token"].as_str().context("the API server issued no token")?;
         let file = format!("{namespace}-{name}-{}", node.unwrap_or("any"));
-        pki::kubeconfig(&self.state.folder.join("pki"), &file, &json!({"token": token}))
+        let accounts = self.state.folder.join("accounts");
+        fs::copy(self.state.folder.join("pki/ca.crt"), accounts.join("ca.crt"))?;
+        pki::kubeconfig(&accounts, &file, &json!({"token": token}))
     }
 
     /// The last lines of every log, for when something went wrong.

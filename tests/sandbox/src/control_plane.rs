@@ -103,7 +103,7 @@ fn etcd(folder: &Path, tools: &Path) -> Vec<String> {
         "--listen-client-urls=http://127.0.0.1:2379".into(),
         "--advertise-client-urls=http://127.0.0.1:2379".into(),
         "--listen-peer-urls=http://127.0.0.1:2380".into(),
-        "--log-level=warn".into(),
+        "--log-level=error".into(),
     ]
 }
 

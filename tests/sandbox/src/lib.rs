@@ -9,15 +9,18 @@
 //! It needs root. Several sandboxes may run side by side; each is taken down when it is dropped, on Ctrl-C too.
 
 pub mod api;
+mod audit;
 mod cluster;
 mod command;
 mod control_plane;
 pub mod echo;
 mod host;
 mod kubelet;
+mod landfall;
 mod netns;
 mod pki;
 mod pod;
+mod probe;
 mod process;
 mod sandbox;
 mod state;
@@ -26,11 +29,14 @@ mod tools;
 mod topology;
 mod wait;
 
+pub use audit::{Grant, Request, Rights};
 pub use cluster::Cluster;
 pub use host::{Client, Node};
 pub use kubelet::image::{Container, Launcher, Port};
+pub use landfall::{Landfall, LandfallOptions};
 pub use netns::Netns;
 pub use pod::{Pod, PodSpec};
+pub use probe::{Probe, ProbeReport};
 pub use process::{Privileges, Process, Spec};
 pub use sandbox::{Builder, Sandbox};
 pub use state::{Owner, State, list};

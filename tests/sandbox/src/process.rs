@@ -35,9 +35,12 @@ pub enum Privileges {
     All,
     /// User 0 with CAP_NET_RAW alone and no way to more, as a DaemonSet with `drop: [ALL], add: [NET_RAW]` runs it.
     NetRaw,
-    /// No capability at all.
+    /// No capability, and user 65532, as a Deployment with `drop: [ALL]` and `runAsNonRoot` runs it.
     None,
 }
+
+/// A change of user takes the signal of the owner's death away, so it is asked for once more.
+const DROP: [&str; 3] = ["setpriv", "--pdeathsig=KILL", "--no-new-privs"];
 
 /// How to start a process.
 #[derive(Clone, Debug)]
@@ -85,10 +88,11 @@ impl Spec {
         }
         match self.privileges {
             Privileges::All => &mut command,
-            Privileges::NetRaw => {
-                command.args(["setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all,+net_raw", "--no-new-privs"])
+            Privileges::NetRaw => command.args(DROP).args(["--bounding-set=-all,+net_raw", "--inh-caps=-all,+net_raw"]),
+            Privileges::None => {
+                let user = ["--reuid=65532", "--regid=65532", "--clear-groups"];
+                command.args(DROP).args(["--bounding-set=-all", "--inh-caps=-all"]).args(user)
             }
-            Privileges::None => command.args(["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--no-new-privs"]),
         };
         command.args(&self.argv).env_clear().envs(&self.env);
         if let Some(path) = std::env::var_os("PATH") {

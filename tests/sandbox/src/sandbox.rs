@@ -1,6 +1,14 @@
 //! A sandbox and its life: up in a few seconds, taken down when dropped.
 
-use std::{collections::BTreeSet, env, fs, ops::Deref, sync::Arc, thread};
+use std::{
+    collections::BTreeSet,
+    env,
+    fs::{self, Permissions},
+    ops::Deref,
+    os::unix::fs::PermissionsExt,
+    sync::Arc,
+    thread,
+};
 
 use anyhow::{Context, Result, ensure};
 
@@ -67,8 +75,12 @@ impl Builder {
         let tools = tools::check()?;
         teardown::remove_orphans()?;
         let folder = tempfile::Builder::new().prefix("landfall-").tempdir_in(env::temp_dir())?.keep();
-        for name in ["logs", "pki", "pods"] {
-            fs::create_dir(folder.join(name))?;
+        // The administrator's keys are for root alone; accounts' kubeconfigs also for processes that run as somebody else.
+        for (name, mode) in
+            [("", 0o755), ("logs", 0o755), ("bin", 0o755), ("accounts", 0o755), ("pods", 0o755), ("pki", 0o700)]
+        {
+            fs::create_dir_all(folder.join(name))?;
+            fs::set_permissions(folder.join(name), Permissions::from_mode(mode))?;
         }
         let state = State::create(folder, tools, self.nodes)?;
         let sandbox = Sandbox { cluster: Cluster::new(state.clone()), resources: Resources::register(state) };

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -17,7 +17,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     netns,
-    process::{Process, Spec},
+    process::{Privileges, Process, Spec},
     state::{self, State},
 };
 
@@ -63,12 +63,29 @@ impl Resources {
     }
 
     /// Registers a process for the take-down, without starting it.
-    pub(crate) fn add(&self, spec: Spec) -> Result<Process> {
+    pub(crate) fn add(&self, mut spec: Spec) -> Result<Process> {
+        if spec.privileges != Privileges::All {
+            self.bring_in(&mut spec)?;
+        }
         let mut gate = self.gate();
         let processes = self.open(&mut gate)?;
         let process = Process::new(spec, &self.state.folder.join("logs"));
         processes.push(process.clone());
         Ok(process)
+    }
+
+    /// Copies a process's program into the sandbox's folder: without root's privileges it could not be reached in somebody's
+    /// home. Nor does a build in the meantime change what a restart starts.
+    fn bring_in(&self, spec: &mut Spec) -> Result<()> {
+        let Some(program) = spec.argv.first_mut().filter(|program| program.starts_with('/')) else { return Ok(()) };
+        let copy = self.state.folder.join("bin").join(program.trim_start_matches('/').replace('/', "-"));
+        let mut gate = self.gate();
+        self.open(&mut gate)?;
+        if !copy.exists() {
+            fs::copy(&*program, &copy).with_context(|| format!("cannot copy {program} to {}", copy.display()))?;
+        }
+        *program = copy.display().to_string();
+        Ok(())
     }
 
     /// Forgets an ended process.

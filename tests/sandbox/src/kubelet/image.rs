@@ -35,6 +35,8 @@ pub struct Container {
     pub folder: PathBuf,
     /// A kubeconfig with the token of the Pod's ServiceAccount, where it names one; KUBECONFIG points there too.
     pub kubeconfig: Option<PathBuf>,
+    /// The folder with Kubernetes' and the examples' programs.
+    pub tools: PathBuf,
 }
 
 /// A declared container port.
@@ -58,6 +60,7 @@ impl Default for Images {
         let mut images = Images(BTreeMap::new());
         images.add("nginx", Arc::new(nginx));
         images.add("landfall-echo", Arc::new(echo));
+        images.add("traefik", Arc::new(traefik));
         // A plain system: whatever command the Pod gives, from this machine.
         images.add("debian", Arc::new(|container| Ok(container.command.clone())));
         images
@@ -124,6 +127,12 @@ fn nginx(container: &Container) -> Result<Vec<String>> {
     fs::write(&file, configuration)?;
     let argument = |path: &Path| path.display().to_string();
     Ok(vec!["nginx".into(), "-p".into(), argument(folder), "-e".into(), "stderr".into(), "-c".into(), argument(&file)])
+}
+
+/// Traefik, as `tools/install.sh` builds it, with the Pod's own arguments.
+fn traefik(container: &Container) -> Result<Vec<String>> {
+    let program = container.tools.join("traefik").display().to_string();
+    Ok([vec![program], container.command.clone()].concat())
 }
 
 /// The sandbox's echo server on every declared port.

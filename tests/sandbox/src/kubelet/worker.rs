@@ -80,7 +80,7 @@ impl Worker {
         };
         // None: the sandbox itself ends, and clears everything up.
         let Some(end) = end else { return };
-        self.stop(running, &end);
+        self.stop(running, &end, stop);
         if let Stop::End = end {
             finish_deletion(&self.kubelet.api, &self.pod);
         }
@@ -142,6 +142,7 @@ impl Worker {
             ),
             folder,
             kubeconfig: None,
+            tools: self.kubelet.resources.state.tools.clone(),
         };
         let account = text(&self.pod["spec"]["serviceAccountName"]);
         if !matches!(account, "" | "default") {
@@ -270,20 +271,18 @@ impl Worker {
         self.kubelet.api.patch(&(path(&self.pod) + "/status"), Content::StrategicMerge, patch).map(drop)
     }
 
-    /// preStop's pause, SIGTERM, the grace period; then whatever is left is killed and the network removed.
-    fn stop(&self, running: Running, stop: &Stop) {
+    /// preStop's pause, SIGTERM, the grace period, all of it cut short when the object goes; then whatever is left is killed
+    /// and the network removed.
+    fn stop(&self, running: Running, end: &Stop, stop: &Receiver<Stop>) {
         let spec = &self.pod["spec"];
-        if matches!(stop, Stop::End) {
-            let empty = Vec::new();
-            let containers = spec["containers"].as_array().unwrap_or(&empty);
-            let pause = containers.iter().filter_map(|c| c["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64()).max();
-            thread::sleep(Duration::from_secs(pause.unwrap_or(0)));
-            let grace = Duration::from_secs(spec["terminationGracePeriodSeconds"].as_u64().unwrap_or(30));
-            let deadline = Instant::now() + grace;
+        if matches!(end, Stop::End) {
+            let containers = spec["containers"].as_array().into_iter().flatten();
+            let pause = containers.filter_map(|c| c["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64()).max();
+            wait_gone(stop, Duration::from_secs(pause.unwrap_or(0)), || false);
             running.containers.iter().for_each(|(_, process)| drop(process.terminate()));
-            for (_, process) in &running.containers {
-                drop(process.wait(deadline.saturating_duration_since(Instant::now())));
-            }
+            let grace = spec["terminationGracePeriodSeconds"].as_u64().unwrap_or(30);
+            let ended = || running.containers.iter().all(|(_, process)| !process.is_running());
+            wait_gone(stop, Duration::from_secs(grace), ended);
         }
         for (_, process) in &running.containers {
             process.kill();
@@ -297,6 +296,17 @@ impl Worker {
 
     fn name(&self) -> String {
         format!("{}/{}", text(&self.pod["metadata"]["namespace"]), text(&self.pod["metadata"]["name"]))
+    }
+}
+
+/// Waits until the Pod's object is gone, something is done, or the time is over.
+fn wait_gone(stop: &Receiver<Stop>, time: Duration, done: impl Fn() -> bool) {
+    let deadline = Instant::now() + time;
+    while !done() && Instant::now() < deadline {
+        match stop.recv_timeout(Duration::from_millis(10)) {
+            Ok(Stop::Gone) | Err(RecvTimeoutError::Disconnected) => return,
+            Ok(Stop::End) | Err(RecvTimeoutError::Timeout) => {}
+        }
     }
 }
 

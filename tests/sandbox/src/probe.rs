@@ -1,0 +1,134 @@
+//! How long an address is silent, as a client sees it: numbered datagrams at a steady rate, and when each was answered.
+
+use std::{
+    collections::BTreeSet,
+    net::{SocketAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::{echo::Reply, host::Client, wait::wait_for};
+
+/// Probes under way, until they are stopped or dropped.
+#[derive(Debug)]
+pub struct Probe {
+    target: SocketAddr,
+    stopping: Arc<AtomicBool>,
+    answered: Arc<AtomicU64>,
+    sender: Option<JoinHandle<u64>>,
+    receiver: Option<JoinHandle<(u64, Duration)>>,
+}
+
+/// What a client saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProbeReport {
+    /// How many datagrams were sent.
+    pub sent: u64,
+    /// How many of them were answered.
+    pub received: u64,
+    /// The longest time between two answers that came one after the other, or between the last one and the end.
+    pub longest_silence: Duration,
+}
+
+impl ProbeReport {
+    /// How many were not answered; the last few may have had no time for it.
+    pub fn lost(&self) -> u64 {
+        self.sent - self.received
+    }
+}
+
+impl Client {
+    /// Starts to ask the echo server at `target` by UDP, so many times a second, all from one port.
+    ///
+    /// # Errors
+    /// When no socket can be opened.
+    pub fn probe(&self, target: SocketAddr, per_second: u32) -> Result<Probe> {
+        let any: SocketAddr = if target.is_ipv4() { "0.0.0.0:0".parse()? } else { "[::]:0".parse()? };
+        let socket = self.enter(|| UdpSocket::bind(any))?.context("cannot open a UDP socket")?;
+        socket.set_read_timeout(Some(Duration::from_millis(20)))?;
+        let stopping = Arc::new(AtomicBool::new(false));
+        let answered = Arc::new(AtomicU64::new(0));
+        let sender = thread::spawn({
+            let (socket, stopping) = (socket.try_clone()?, stopping.clone());
+            move || send(&socket, target, Duration::from_secs(1) / per_second.max(1), &stopping)
+        });
+        let receiver = thread::spawn({
+            let (stopping, answered) = (stopping.clone(), answered.clone());
+            move || receive(&socket, target, &stopping, &answered)
+        });
+        Ok(Probe { target, stopping, answered, sender: Some(sender), receiver: Some(receiver) })
+    }
+}
+
+impl Probe {
+    /// Waits until this many more probes have been answered.
+    ///
+    /// # Errors
+    /// When they are not within `timeout`.
+    pub fn wait_answers(&self, count: u64, timeout: Duration) -> Result<()> {
+        let goal = self.answered.load(Ordering::Relaxed) + count;
+        wait_for(&format!("{count} answers from {}", self.target), timeout, || {
+            let answered = self.answered.load(Ordering::Relaxed);
+            anyhow::ensure!(answered >= goal, "{} are missing", goal - answered);
+            Ok(())
+        })
+    }
+
+    /// Stops, and tells what was seen.
+    ///
+    /// # Errors
+    /// When a thread of it has panicked.
+    pub fn stop(mut self) -> Result<ProbeReport> {
+        self.stopping.store(true, Ordering::Relaxed);
+        let panicked = |_| anyhow!("the probe panicked");
+        let sent = self.sender.take().context("stopped already")?.join().map_err(panicked)?;
+        let receiver = self.receiver.take().context("stopped already")?;
+        let (received, longest_silence) = receiver.join().map_err(|_| anyhow!("the probe panicked"))?;
+        Ok(ProbeReport { sent, received, longest_silence })
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+}
+
+fn send(socket: &UdpSocket, target: SocketAddr, interval: Duration, stopping: &AtomicBool) -> u64 {
+    let mut due = Instant::now();
+    let mut number = 0;
+    while !stopping.load(Ordering::Relaxed) {
+        // A refusal, as while no neighbour answers, is a probe lost.
+        let _ = socket.send_to(format!("{number}\n").as_bytes(), target);
+        number += 1;
+        due += interval;
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+    number
+}
+
+fn receive(socket: &UdpSocket, target: SocketAddr, stopping: &AtomicBool, answered: &AtomicU64) -> (u64, Duration) {
+    let mut seen = BTreeSet::new();
+    let mut last: Option<Instant> = None;
+    let mut longest = Duration::ZERO;
+    let mut buffer = [0; 512];
+    while !stopping.load(Ordering::Relaxed) {
+        let Ok((n, from)) = socket.recv_from(&mut buffer) else { continue };
+        let reply = Reply::parse(&String::from_utf8_lossy(&buffer[..n]));
+        let number = reply.ok().and_then(|reply| reply.probe.parse::<u64>().ok());
+        let Some(number) = number.filter(|_| from == target) else { continue };
+        if seen.insert(number) {
+            let now = Instant::now();
+            longest = last.map_or(longest, |last| longest.max(now - last));
+            last = Some(now);
+            answered.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    (seen.len() as u64, last.map_or(longest, |last| longest.max(last.elapsed())))
+}
