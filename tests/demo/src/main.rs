@@ -118,7 +118,8 @@ fn pull_a_cable(sandbox: &Sandbox, show: &Show) -> Result<()> {
     let vip = address(sandbox, "default", "probed")?;
     let owner = owner(sandbox, vip)?;
     for node in sandbox.nodes().iter().filter(|node| node.name() != owner) {
-        sandbox.add_pod(PodSpec::echo(&format!("probed-{}", node.name())).label("app", "probed").on(node.name()))?;
+        let pod = PodSpec::echo(&format!("probed-{}", node.name())).label("app", "probed").on(node.name());
+        sandbox.add_pod(&pod)?;
     }
     let probe = sandbox.client().probe(SocketAddr::new(vip, 7), 1000)?;
     probe.wait_answers(500, PATIENCE)?;
