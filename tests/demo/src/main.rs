@@ -128,7 +128,7 @@ fn pull_a_cable(sandbox: &Sandbox, show: &Show) -> Result<()> {
     ));
     sandbox.node(&owner)?.pull_cable()?;
     probe.wait_answers(500, PATIENCE)?;
-    let report = probe.stop();
+    let report = probe.stop()?;
     let next = self::owner(sandbox, vip)?;
     ensure!(next != owner, "{owner} still answers for {vip}");
     sandbox.node(&owner)?.plug_cable()?;
