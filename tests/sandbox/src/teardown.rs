@@ -58,7 +58,7 @@ impl Resources {
     /// Registers a process and starts it.
     pub(crate) fn start(&self, spec: Spec) -> Result<Process> {
         let process = self.add(spec)?;
-        process.start()?;
+        self.while_open(|| process.start())?;
         Ok(process)
     }
 

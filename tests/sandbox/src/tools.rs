@@ -11,7 +11,7 @@ const BINARIES: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager"
 const PROGRAMS: [(&str, &str); 10] = [
     ("ip", "iproute2"),
     ("nft", "nftables"),
-    ("nginx", "nginx-light"),
+    ("nginx", "nginx"),
     ("curl", "curl"),
     ("arping", "iputils-arping"),
     ("ndisc6", "ndisc6"),
@@ -43,7 +43,7 @@ pub fn folder() -> Result<PathBuf> {
         Some(folder) => PathBuf::from(folder),
         None => {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/install.sh");
-            let output = Command::new(script)
+            let output = as_caller(script)
                 .stderr(std::process::Stdio::inherit())
                 .output()
                 .with_context(|| format!("cannot run {script}"))?;
@@ -60,6 +60,16 @@ pub fn folder() -> Result<PathBuf> {
         );
     }
     Ok(folder)
+}
+
+/// A command as the user who called sudo, with that user's cache, where root is here by sudo.
+fn as_caller(program: &str) -> Command {
+    let Some(user) = env::var_os("SUDO_USER").filter(|user| user != "root") else { return Command::new(program) };
+    let mut path = std::ffi::OsString::from("PATH=");
+    path.push(env::var_os("PATH").unwrap_or_default());
+    let mut command = Command::new("sudo");
+    command.arg("-H").arg("-u").arg(user).arg("env").arg(path).arg(program);
+    command
 }
 
 /// A program of this package: built beside the one that runs, or, for a test, in the folder above.

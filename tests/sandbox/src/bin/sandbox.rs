@@ -1,10 +1,10 @@
 //! A sandbox for work by hand: one terminal holds it up, others look around in it.
 
-use std::{os::unix::process::CommandExt, process::Command, thread};
+use std::{os::unix::process::CommandExt, path::PathBuf, process::Command, thread};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use landfall_sandbox::{Cluster, PodSpec, Sandbox, down, list, remove_orphans};
+use landfall_sandbox::{Cluster, LandfallOptions, PodSpec, Sandbox, down, list, remove_orphans};
 
 /// A real Kubernetes cluster on network namespaces of this machine.
 #[derive(Parser)]
@@ -24,6 +24,12 @@ enum Action {
         /// How many nodes
         #[arg(long, default_value_t = 3)]
         nodes: u8,
+        /// Runs this Landfall binary on it
+        #[arg(long, requires = "manifests")]
+        landfall: Option<PathBuf>,
+        /// The manifests to apply for it
+        #[arg(long)]
+        manifests: Option<PathBuf>,
     },
     /// Takes a sandbox down that another process holds up
     Down {
@@ -74,7 +80,7 @@ enum Action {
 fn main() -> Result<()> {
     let Args { id, command } = Args::parse();
     match command {
-        Action::Up { nodes } => up(nodes),
+        Action::Up { nodes, landfall, manifests } => up(nodes, landfall.zip(manifests)),
         Action::Down { all } => take_down(id, all),
         Action::Status => {
             for state in list() {
@@ -120,10 +126,13 @@ fn main() -> Result<()> {
     }
 }
 
-fn up(nodes: u8) -> Result<()> {
+fn up(nodes: u8, landfall: Option<(PathBuf, PathBuf)>) -> Result<()> {
     let sandbox = Sandbox::builder().nodes(nodes).up()?;
+    if let Some((binary, manifests)) = landfall {
+        sandbox.start_landfall(&LandfallOptions::new(binary).manifests(&manifests))?;
+    }
     println!("sandbox {} is up. From another terminal, as root:", sandbox.id());
-    println!("  {0} kubectl get nodes\n  {0} shell client", own_name());
+    println!("  {0} kubectl get nodes\n  {0} shell client\nLogs: {1}/logs", own_name(), sandbox.folder().display());
     println!("Ctrl-C takes it down.");
     // The library's own handler takes the sandbox down on a signal and ends the process.
     loop {

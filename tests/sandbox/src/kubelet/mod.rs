@@ -68,10 +68,8 @@ pub(crate) fn start(api: Api, resources: Arc<Resources>, images: Images, ignored
     thread::spawn(move || {
         let mut pods = Pods { kubelet: kubelet.clone(), running: HashMap::new(), bound: HashSet::new(), next_node: 0 };
         while kubelet.resources.is_open() {
-            if let Err(error) = pods.follow()
-                && kubelet.resources.is_open()
-            {
-                eprintln!("sandbox {}: watching pods: {error:#}", kubelet.resources.state.id);
+            if let Err(error) = pods.follow() {
+                kubelet.complain("watching pods", &error);
                 thread::sleep(Duration::from_millis(200));
             }
         }
@@ -81,6 +79,23 @@ pub(crate) fn start(api: Api, resources: Arc<Resources>, images: Images, ignored
 impl Kubelet {
     fn numbers(&self) -> std::sync::MutexGuard<'_, Numbers> {
         self.numbers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells whoever runs the sandbox of a trouble, unless it is that the sandbox ends.
+    fn complain(&self, what: &str, error: &anyhow::Error) {
+        if self.resources.is_open() {
+            eprintln!("sandbox {}: {what}: {error:#}", self.resources.state.id);
+        }
+    }
+
+    /// Tells the API server that nothing of a terminating Pod runs any more.
+    fn finish_deletion(&self, pod: &Value) {
+        let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0,
+            "preconditions": {"uid": pod["metadata"]["uid"]}});
+        match self.api.delete(&path(pod), &options) {
+            Err(error) if !matches!(api::status(&error), Some(404 | 409)) => self.complain(&path(pod), &error),
+            _ => {}
+        }
     }
 
     /// The number of a node of ours, from its name.
@@ -116,7 +131,8 @@ impl Pods {
         let version = list["metadata"]["resourceVersion"].as_str().context("a list without a version")?;
         let watch = self.kubelet.api.watch("pods", &format!("/api/v1/pods?watch=1&resourceVersion={version}"));
         let process = self.kubelet.resources.add(watch)?;
-        for line in BufReader::new(process.start_piped()?).lines() {
+        let pipe = self.kubelet.resources.while_open(|| process.start_piped())?;
+        for line in BufReader::new(pipe).lines() {
             let event: Value = serde_json::from_str(&line?)?;
             let pod = &event["object"];
             match event["type"].as_str() {
@@ -139,7 +155,7 @@ impl Pods {
         if !meta["deletionTimestamp"].is_null() {
             match self.running.get(uid) {
                 Some(worker) => drop(worker.try_send(Stop::End)),
-                None => worker::finish_deletion(&self.kubelet.api, pod),
+                None => self.kubelet.finish_deletion(pod),
             }
             return;
         }
@@ -181,7 +197,7 @@ impl Pods {
         match self.kubelet.api.create(&path, &binding) {
             Ok(_) => drop(self.bound.insert(uid.to_owned())),
             Err(error) if matches!(api::status(&error), Some(404 | 409)) => {}
-            Err(error) => eprintln!("sandbox: binding pod {namespace}/{name}: {error:#}"),
+            Err(error) => self.kubelet.complain(&format!("binding pod {namespace}/{name}"), &error),
         }
     }
 
@@ -204,6 +220,11 @@ impl Pods {
         let node = self.kubelet.api.get(&format!("/api/v1/nodes/{node}")).unwrap_or_default();
         wanted.iter().all(|(key, value)| node["metadata"]["labels"][key] == json!(value))
     }
+}
+
+fn path(pod: &Value) -> String {
+    let meta = &pod["metadata"];
+    format!("/api/v1/namespaces/{}/pods/{}", text(&meta["namespace"]), text(&meta["name"]))
 }
 
 fn text(value: &Value) -> &str {

@@ -20,10 +20,10 @@ use time::OffsetDateTime;
 use super::{
     Kubelet,
     image::{Container, Port},
-    text,
+    path, text,
 };
 use crate::{
-    api::{self, Api, Content},
+    api::{self, Content},
     netns::{self, Netns},
     pki,
     process::{Process, Spec},
@@ -82,7 +82,7 @@ impl Worker {
         let Some(end) = end else { return };
         self.stop(running, &end, stop);
         if let Stop::End = end {
-            finish_deletion(&self.kubelet.api, &self.pod);
+            self.kubelet.finish_deletion(&self.pod);
         }
     }
 
@@ -192,17 +192,19 @@ impl Worker {
 
     /// Reports the Pod ready when it is, starts again what has ended, until the Pod shall stop. None: the sandbox ends.
     fn live(&self, running: &mut Running, stop: &Receiver<Stop>) -> Option<Stop> {
+        let born = Instant::now();
         let mut reported = None;
         loop {
             let ready = running.containers.iter().all(|(container, process)| {
                 process.is_running() && container.ports.iter().all(|port| is_bound(&running.netns, *port))
             });
-            // Ready is said once, so that a test may say otherwise and be left alone.
-            if reported != Some(ready) && (ready || reported.is_some()) {
+            // Each change is said once, so that a test may say otherwise and be left alone. Most are ready in a moment.
+            let slow = born.elapsed() > Duration::from_secs(2);
+            if reported != Some(ready) && (ready || slow || reported.is_some()) {
                 match self.report(running, ready) {
                     Ok(()) => reported = Some(ready),
                     Err(error) if api::status(&error) == Some(404) => {}
-                    Err(error) => eprintln!("sandbox: pod {}: {error:#}", self.name()),
+                    Err(error) => self.kubelet.complain(&format!("pod {}", self.name()), &error),
                 }
             }
             let pause = if ready { Duration::from_millis(500) } else { Duration::from_millis(20) };
@@ -215,7 +217,7 @@ impl Worker {
                 if !process.is_running() {
                     running.restarts += 1;
                     thread::sleep(Duration::from_millis(500));
-                    process.start().ok()?;
+                    self.kubelet.resources.while_open(|| process.start()).ok()?;
                 }
             }
         }
@@ -261,10 +263,9 @@ impl Worker {
                         {"reason": "CreateContainerError", "message": format!("{error:#}")}}})
             })
             .collect();
-        if self.kubelet.resources.is_open() {
-            eprintln!("sandbox: pod {}: {error:#}", self.name());
-            drop(self.patch_status(&json!({"status": {"containerStatuses": containers}})));
-        }
+        self.kubelet.complain(&format!("pod {}", self.name()), error);
+        // Where the API server cannot be told, the words above are all there is.
+        let _ = self.patch_status(&json!({"status": {"containerStatuses": containers}}));
     }
 
     fn patch_status(&self, patch: &Value) -> Result<()> {
@@ -308,24 +309,6 @@ fn wait_gone(stop: &Receiver<Stop>, time: Duration, done: impl Fn() -> bool) {
             Ok(Stop::End) | Err(RecvTimeoutError::Timeout) => {}
         }
     }
-}
-
-/// Tells the API server that nothing of a terminating Pod runs any more.
-pub(crate) fn finish_deletion(api: &Api, pod: &Value) {
-    let uid = &pod["metadata"]["uid"];
-    let options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 0,
-        "preconditions": {"uid": uid}});
-    match api.delete(&path(pod), &options) {
-        Err(error) if !matches!(api::status(&error), Some(404 | 409)) => {
-            eprintln!("sandbox: deleting {}: {error:#}", path(pod));
-        }
-        _ => {}
-    }
-}
-
-fn path(pod: &Value) -> String {
-    let meta = &pod["metadata"];
-    format!("/api/v1/namespaces/{}/pods/{}", text(&meta["namespace"]), text(&meta["name"]))
 }
 
 /// Whether something in the namespace listens on a TCP port, or has a UDP port.

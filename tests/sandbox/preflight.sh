@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Checks all that building, testing and the demo need, installs the Debian or Ubuntu packages that are missing, and names
+# everything else that is, all at once. LANDFALL_NO_INSTALL=1: installs nothing, only reports.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+cache=${LANDFALL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/landfall}
+export PATH=$PATH:/usr/sbin:/sbin
+
+missing=()
+lacks() { missing+=("$*"); }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# --- Packages: the program that is looked for, and the package that has it. The library has the same list (src/tools.rs).
+packages=()
+while read -r program package; do
+    command -v "$program" >/dev/null || packages+=("$package")
+done <<'LIST'
+ip iproute2
+nft nftables
+nginx nginx
+curl curl
+arping iputils-arping
+ndisc6 ndisc6
+tcpdump tcpdump
+conntrack conntrack
+setpriv util-linux
+mount mount
+cc gcc
+LIST
+[ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
+
+# nginx's package would start a web server on this machine; the sandbox needs the program alone.
+install() {
+    local policy=/usr/sbin/policy-rc.d hold=""
+    if [ ! -e $policy ]; then
+        printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null && as_root chmod +x $policy && hold=1
+    fi
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq >/dev/null &&
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+    local result=$?
+    [ -n "$hold" ] && as_root rm -f $policy
+    if [[ " $* " = *" nginx "* ]] && [ -d /run/systemd/system ]; then
+        as_root systemctl --quiet disable nginx.service 2>/dev/null
+    fi
+    return $result
+}
+
+if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    lacks "sudo, or root: network namespaces need it (su -c 'apt-get install sudo', or run as root)"
+elif [ ${#packages[@]} -gt 0 ]; then
+    if [ "${LANDFALL_NO_INSTALL:-}" != 1 ] && command -v apt-get >/dev/null; then
+        echo "preflight: installing ${packages[*]}" >&2
+        install "${packages[@]}" || lacks "packages that apt-get could not install: apt-get install ${packages[*]}"
+    else
+        lacks "packages (by their Debian names): apt-get install ${packages[*]}"
+    fi
+fi
+
+# --- Rust: rustup takes the toolchain from rust-toolchain.toml.
+command -v cargo >/dev/null || lacks "cargo: install rustup, https://rustup.rs"
+
+# --- Go, for Kubernetes' own programs; not where all of them are built already.
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n1)" = "$2" ]; }
+if command -v go >/dev/null; then
+    version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//; s/[^0-9.].*//')
+    at_least "${version:-0}" 1.21 ||
+        lacks "Go 1.26, or 1.21 and later, which fetches 1.26 by itself (here: ${version:-none}): https://go.dev/dl"
+else
+    lacks "Go 1.26, or 1.21 and later, which fetches 1.26 by itself: https://go.dev/dl"
+fi
+
+# --- Room. What earlier builds have taken already counts.
+memory=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)
+[ "$memory" -ge 3700 ] || lacks "memory: 4 GB (here: $memory MB)"
+free=$(df -Pm "$root" | awk 'NR == 2 { print $4 }')
+taken=$(du -smc "${CARGO_TARGET_DIR:-$root/target}" "$cache" 2>/dev/null | awk 'END { print $1 }')
+[ $((free + ${taken:-0})) -ge 15000 ] || lacks "disk: 15 GB free at $root (here: $free MB, and ${taken:-0} MB built already)"
+
+# --- The kernel: namespaces, and the devices and rules that the sandbox makes in them.
+if [ "$(command -v ip nft unshare | wc -l)" = 3 ] && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+    trial='ip link add name t0 type veth peer name t1 && ip link add name t2 type bridge && nft add table inet t'
+    if ! problem=$(as_root unshare --net --mount sh -c "$trial" 2>&1); then
+        lacks "network namespaces with veth, bridge and nftables, for root: ${problem:-no message}"
+    fi
+fi
+
+if [ ${#missing[@]} -gt 0 ]; then
+    echo "preflight: this machine lacks:" >&2
+    printf '  - %s\n' "${missing[@]}" >&2
+    exit 1
+fi
