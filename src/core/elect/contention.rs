@@ -3,11 +3,11 @@
 //! The waiting needs no agreement on who else is eligible; where two claim at once the greater register wins.
 
 use super::{Acquired, Duty, Election, Mine, Output, Register, hash};
-use crate::wire::heartbeat::State;
+use crate::wire::heartbeat::{SpeakerId, State};
 use std::{net::IpAddr, time::Duration};
 
 /// A VIP that nobody ever owned has no client yet, so speakers above their share let the others go first for longer.
-const NEW_VIP_PATIENCE: u32 = 4;
+const NEW_VIP_PATIENCE: u32 = 2;
 
 /// How far the waiting has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,8 @@ impl Election {
         if register.holder == self.holder() {
             return true;
         }
-        self.peers.lives(register.holder) && !self.peers.get(register.holder.speaker).is_some_and(|peer| peer.draining)
+        self.peers.answers(register.holder)
+            && !self.peers.get(register.holder.speaker).is_some_and(|peer| peer.draining)
     }
 
     /// Begins to wait for a VIP that this speaker may claim, and stops where it may not.
@@ -54,8 +55,8 @@ impl Election {
         }
     }
 
-    /// Considers all VIPs of a speaker that is dead, has started anew, or leaves.
-    pub(super) fn consider_all_of(&mut self, speaker: crate::wire::heartbeat::SpeakerId) {
+    /// Considers all VIPs of a speaker that died, came back, started anew, or leaves.
+    pub(super) fn consider_all_of(&mut self, speaker: SpeakerId) {
         let of: Vec<IpAddr> = self
             .vips
             .iter()

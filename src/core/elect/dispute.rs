@@ -4,7 +4,7 @@
 //! not hear each other. The pauses double, so a claimant that hears nobody is not shouted at for ever.
 
 use super::{Duty, Election, claims::Register, hash};
-use crate::wire::heartbeat::State;
+use crate::wire::heartbeat::{Holder, State};
 use std::{net::IpAddr, time::Duration};
 
 /// How often the greater claim has been repeated, and when it is again.
@@ -59,7 +59,7 @@ impl Election {
     /// Says the word again; of a holder that does not live, only that its epoch is taken.
     fn repeat(&mut self, address: IpAddr, mut word: Register) {
         let me = self.holder();
-        if word.holder != me && word.state < State::Vacant && !self.peers.lives(word.holder) {
+        if word.holder != me && word.state < State::Vacant && !self.peers.answers(word.holder) {
             word.state = State::Vacant;
         }
         self.speech.relay(word.claim(address, me));
@@ -68,7 +68,7 @@ impl Election {
     /// Whether a living peer claims the VIP with less than `greatest`.
     fn lower(&self, address: IpAddr, greatest: &Register) -> bool {
         self.peers.living().any(|(id, peer)| {
-            let holder = crate::wire::heartbeat::Holder { speaker: id, boot: peer.boot };
+            let holder = Holder { speaker: id, boot: peer.boot };
             holder != greatest.holder
                 && peer.claims.get(address).is_some_and(|claim| Register::of(claim, holder) < *greatest)
         })

@@ -16,8 +16,8 @@ impl Election {
         if sender.speaker == self.id {
             return Err(if frame.boot == self.identity.boot { Ignored::Echo } else { Ignored::Namesake });
         }
-        let drained_before = self.peers.get(sender.speaker).is_some_and(|peer| peer.draining);
-        let news = self.peers.hear(sender.speaker, &frame, self.now.mono)?;
+        let before = self.leaves(sender.speaker);
+        let news = self.peers.hear(sender.speaker, &frame, &self.timing, self.now.mono)?;
         match news {
             News::Known => {}
             News::New => {
@@ -26,7 +26,7 @@ impl Election {
             }
             News::Returned => self.welcome(sender.speaker),
         }
-        if frame.draining && !drained_before {
+        if self.leaves(sender.speaker) != before {
             self.consider_all_of(sender.speaker);
         }
         for heard in &frame.heard {
@@ -47,21 +47,18 @@ impl Election {
         Ok(())
     }
 
+    /// Whether what the peer holds is to be taken over although it lives.
+    fn leaves(&self, id: SpeakerId) -> bool {
+        self.peers.get(id).is_some_and(|peer| peer.draining || peer.deaf)
+    }
+
     /// A peer thought dead is back: what it still claims and others have taken over is disputed, and what it holds stays.
     fn welcome(&mut self, id: SpeakerId) {
         let claimed: Vec<IpAddr> = self.peers.get(id).map(|peer| peer.claims.vips().collect()).unwrap_or_default();
         for address in claimed {
             self.dispute_if_claimed(address);
         }
-        let holding: Vec<IpAddr> = self
-            .vips
-            .iter()
-            .filter(|(_, vip)| vip.register.is_some_and(|register| register.holder.speaker == id))
-            .map(|(address, _)| *address)
-            .collect();
-        for address in holding {
-            self.consider(address);
-        }
+        self.consider_all_of(id);
     }
 
     /// One claim, the sender's own or one that it repeats.
@@ -74,7 +71,7 @@ impl Election {
             }
             Some(holder) if holder == self.holder() => return,
             // A live owner leaves by its own word alone.
-            Some(holder) if claim.state != State::Held && self.peers.lives(holder) => return,
+            Some(holder) if claim.state != State::Held && self.peers.answers(holder) => return,
             Some(holder) if claim.state == State::Held => self.peers.meet(holder, &self.timing, self.now.mono),
             Some(_) => {}
         }
@@ -89,7 +86,7 @@ impl Election {
         }
         let now = self.now.mono;
         let claims_it = matches!(word.state, State::Held | State::Leaving);
-        let lives = claims_it && self.peers.lives(word.holder);
+        let stands = claims_it && self.peers.answers(word.holder);
         let vip = self.vips.entry(address).or_default();
         match vip.register.map_or(Ordering::Greater, |register| word.cmp(&register)) {
             Ordering::Equal => return,
@@ -103,6 +100,7 @@ impl Election {
         }
         vip.register = Some(word);
         vip.changed = now;
+        vip.foretold |= word.state == State::Released;
         if word.state == State::Released && vip.want.is_some() {
             let until = now + self.timing.silenced;
             vip.silenced = Some(until);
@@ -110,8 +108,8 @@ impl Election {
         }
         match vip.mine {
             Some(_) if word.state == State::Released => self.stop(address, Released::Withdrawn),
-            Some(Mine::Owner) if lives => self.stop(address, Released::Outbid),
-            Some(Mine::Leaving { .. }) if lives => self.stop(address, Released::HandedOver),
+            Some(Mine::Owner) if stands => self.stop(address, Released::Outbid),
+            Some(Mine::Leaving { .. }) if stands => self.stop(address, Released::HandedOver),
             // Nobody alive stands behind the greater word: this speaker goes on, above it.
             Some(Mine::Owner) => self.claim(address),
             Some(Mine::Leaving { .. }) | None => {}

@@ -26,12 +26,14 @@ impl Election {
 
     /// The VIP is no Service's any more. Everybody that hears so from the API server comes to the same word by itself: the
     /// release of the claim that it knows, so a want that comes later is not silenced by another's word of this release.
+    /// Whoever knew it from others already says nothing: the claims that came since are the next Service's.
     pub(super) fn withdraw(&mut self, address: IpAddr) {
         let Some(vip) = self.vips.get_mut(&address) else { return };
         vip.want = None;
         vip.silenced = None;
         vip.changed = self.now.mono;
-        if let Some(register) = vip.register.filter(|register| register.state != State::Released) {
+        let known = std::mem::take(&mut vip.foretold) && vip.mine.is_none();
+        if let Some(register) = vip.register.filter(|register| !known && register.state != State::Released) {
             let released = Register::released(register.epoch.saturating_add(1));
             vip.register = Some(released);
             if vip.mine.is_some() {

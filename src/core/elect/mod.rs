@@ -198,6 +198,8 @@ struct Vip {
     dispute: Option<Dispute>,
     /// Until when a release that others reported outweighs the want.
     silenced: Option<Duration>,
+    /// Others have reported a release that the API server has not told this speaker of yet.
+    foretold: bool,
     changed: Duration,
 }
 

@@ -1,11 +1,19 @@
 //! Who else is on the segment, and who lives: silence makes a suspect, unanswered questions its end.
 
 use super::{Ignored, Timing, claims::ClaimSet};
-use crate::wire::heartbeat::{Frame, Holder, SpeakerId, SpeakerName};
-use std::{collections::BTreeMap, time::Duration};
+use crate::wire::heartbeat::{Frame, Holder, Kind, SpeakerId, SpeakerName};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 /// The most speakers that one segment may have.
 const MOST_PEERS: usize = 1024;
+
+/// How many frames are remembered to tell who misses them,
+const SAID: usize = 32;
+/// and how many of other speakers' a deaf one has missed in a row.
+const MISSED: usize = 5;
 
 /// What is thought of a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +49,10 @@ pub(super) struct Peer {
     evidence: Duration,
     interval: Duration,
     pub draining: bool,
+    /// Since when its beats show that it misses what others say,
+    missing: Option<Duration>,
+    /// for so long that what it sends must go out and nothing come in.
+    pub deaf: bool,
     pub life: Life,
     /// What is known of its claims,
     pub claims: ClaimSet,
@@ -72,6 +84,8 @@ impl Peer {
             evidence: now,
             interval,
             draining: false,
+            missing: None,
+            deaf: false,
             life: Life::Alive,
             claims: ClaimSet::default(),
             digest: 0,
@@ -110,7 +124,11 @@ impl Peer {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(super) struct Peers(BTreeMap<SpeakerId, Peer>);
+pub(super) struct Peers {
+    peers: BTreeMap<SpeakerId, Peer>,
+    /// Who was heard when: the last [`SAID`] frames.
+    said: VecDeque<(Duration, SpeakerId)>,
+}
 
 /// What the passing of time asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,15 +140,15 @@ pub(super) enum Due {
 
 impl Peers {
     pub fn get(&self, id: SpeakerId) -> Option<&Peer> {
-        self.0.get(&id)
+        self.peers.get(&id)
     }
 
     pub fn get_mut(&mut self, id: SpeakerId) -> Option<&mut Peer> {
-        self.0.get_mut(&id)
+        self.peers.get_mut(&id)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (SpeakerId, &Peer)> {
-        self.0.iter().map(|(id, peer)| (*id, peer))
+        self.peers.iter().map(|(id, peer)| (*id, peer))
     }
 
     /// Those not thought dead.
@@ -140,12 +158,12 @@ impl Peers {
 
     /// Those that may take VIPs over.
     pub fn candidates(&self) -> impl Iterator<Item = SpeakerId> + '_ {
-        self.living().filter(|(_, peer)| !peer.draining).map(|(id, _)| id)
+        self.living().filter(|(_, peer)| !peer.draining && !peer.deaf).map(|(id, _)| id)
     }
 
-    /// Whether this run of that speaker lives.
-    pub fn lives(&self, holder: Holder) -> bool {
-        self.get(holder.speaker).is_some_and(|peer| peer.boot == holder.boot && !peer.dead())
+    /// Whether this run of that speaker lives, and requests reach it.
+    pub fn answers(&self, holder: Holder) -> bool {
+        self.get(holder.speaker).is_some_and(|peer| peer.boot == holder.boot && !peer.dead() && !peer.deaf)
     }
 
     /// Those heard within their patience, with how long ago.
@@ -156,9 +174,9 @@ impl Peers {
     }
 
     /// Takes a frame of `id`'s as a proof of life, and what it says of its sender.
-    pub fn hear(&mut self, id: SpeakerId, frame: &Frame, now: Duration) -> Result<News, Ignored> {
-        let full = self.0.len() >= MOST_PEERS;
-        let known = self.0.get(&id);
+    pub fn hear(&mut self, id: SpeakerId, frame: &Frame, timing: &Timing, now: Duration) -> Result<News, Ignored> {
+        let full = self.peers.len() >= MOST_PEERS;
+        let known = self.peers.get(&id);
         if known.is_none() && full {
             return Err(Ignored::TooManyPeers);
         }
@@ -174,9 +192,14 @@ impl Peers {
         };
         if news == News::New {
             let previous = known.map(|peer| peer.boot);
-            self.0.insert(id, Peer { previous, ..Peer::new(frame.boot, frame.interval, now) });
+            self.peers.insert(id, Peer { previous, ..Peer::new(frame.boot, frame.interval, now) });
         }
-        if let Some(peer) = self.0.get_mut(&id) {
+        let misses = !frame.listening && self.misses(id, frame, timing, now);
+        if self.said.len() == SAID {
+            self.said.pop_front();
+        }
+        self.said.push_back((now, id));
+        if let Some(peer) = self.peers.get_mut(&id) {
             peer.name.get_or_insert_with(|| frame.speaker.clone());
             peer.counter = frame.counter;
             peer.heard = Some(now);
@@ -185,13 +208,25 @@ impl Peers {
             peer.draining = frame.draining;
             peer.digest = frame.digest;
             peer.life = Life::Alive;
+            if frame.kind == Kind::Beat {
+                peer.missing = misses.then(|| peer.missing.unwrap_or(now));
+                peer.deaf = peer.missing.is_some_and(|since| since + timing.beat <= now);
+            }
         }
         Ok(news)
     }
 
+    /// Whether `id` hears nothing of what third speakers say, by its own list of whom it hears.
+    fn misses(&self, id: SpeakerId, frame: &Frame, timing: &Timing, now: Duration) -> bool {
+        let newest = frame.heard.iter().map(|heard| heard.age).min();
+        let since = newest.map_or(Duration::ZERO, |age| now.saturating_sub(age));
+        let missed = self.said.iter().filter(|(at, speaker)| *at > since && *speaker != id).count();
+        newest.is_none_or(|age| age >= timing.beat * timing.silence_tenths / 10) && missed >= MISSED
+    }
+
     /// Takes another's word that `id` spoke `age` ago.
     pub fn witness(&mut self, id: SpeakerId, age: Duration, timing: &Timing, now: Duration) -> bool {
-        let Some(peer) = self.0.get_mut(&id) else { return false };
+        let Some(peer) = self.peers.get_mut(&id) else { return false };
         peer.evidence = peer.evidence.max(now.saturating_sub(age));
         let alive = now < peer.evidence + peer.patience(timing);
         let returned = alive && peer.dead();
@@ -203,10 +238,10 @@ impl Peers {
 
     /// Takes another's word that `holder` exists, so that it is asked for before it is thought dead.
     pub fn meet(&mut self, holder: Holder, timing: &Timing, now: Duration) {
-        let room = self.0.len() < MOST_PEERS;
-        match self.0.get_mut(&holder.speaker) {
+        let room = self.peers.len() < MOST_PEERS;
+        match self.peers.get_mut(&holder.speaker) {
             None if room => {
-                self.0.insert(holder.speaker, Peer::new(holder.boot, timing.beat, now));
+                self.peers.insert(holder.speaker, Peer::new(holder.boot, timing.beat, now));
             }
             Some(peer) if peer.heard.is_none() && peer.boot != holder.boot => {
                 *peer = Peer { previous: Some(peer.boot), ..Peer::new(holder.boot, timing.beat, now) };
@@ -218,7 +253,7 @@ impl Peers {
     /// What is due by `now`, in order of the speakers' ids.
     pub fn run(&mut self, timing: &Timing, now: Duration) -> Vec<Due> {
         let mut due = Vec::new();
-        for (id, peer) in &mut self.0 {
+        for (id, peer) in &mut self.peers {
             let patience = peer.evidence + peer.patience(timing);
             let asked = match peer.life {
                 Life::Alive if patience <= now => Some(0),
@@ -247,11 +282,11 @@ impl Peers {
 
     /// When the next thing is due.
     pub fn deadline(&self, timing: &Timing) -> Option<Duration> {
-        self.0.values().filter_map(|peer| peer.deadline(timing)).min()
+        self.peers.values().filter_map(|peer| peer.deadline(timing)).min()
     }
 
     /// Forgets those that have been dead for long.
     pub fn forget(&mut self, timing: &Timing, now: Duration) {
-        self.0.retain(|_, peer| !matches!(peer.life, Life::Dead { since } if since + timing.remember <= now));
+        self.peers.retain(|_, peer| !matches!(peer.life, Life::Dead { since } if since + timing.remember <= now));
     }
 }

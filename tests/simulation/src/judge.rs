@@ -1,0 +1,160 @@
+//! What must not be: silence while somebody could answer, two answers, needless moves, epochs that go back.
+
+use crate::{
+    plan::Bounds,
+    world::{Deed, World},
+};
+use landfall_core::elect::Released;
+use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
+
+/// An overlap this short is contention at work, not a move.
+const CONTENTION: Duration = Duration::from_millis(250);
+
+/// A speaker that has just started only listens this long.
+const LISTENING: Duration = Duration::from_millis(500);
+
+/// Within this, speakers that know of a release have told those that do not.
+const TOLD: Duration = Duration::from_millis(400);
+
+/// What was seen that must not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Violation {
+    /// Nobody answered for the VIP, in a part of the segment where `could` could have.
+    Silence {
+        /// The VIP.
+        vip: IpAddr,
+        /// Who could have.
+        could: usize,
+        /// How long.
+        lasted: Duration,
+    },
+    /// Two answered that hear each other.
+    Double {
+        /// The VIP.
+        vip: IpAddr,
+        /// Which two.
+        who: (usize, usize),
+        /// How long.
+        lasted: Duration,
+    },
+    /// A speaker that has not heard of a release went on although others had.
+    Stale {
+        /// The VIP.
+        vip: IpAddr,
+        /// Who.
+        who: usize,
+    },
+    /// A VIP left an owner that nothing ailed.
+    NeedlessMove {
+        /// The VIP.
+        vip: IpAddr,
+        /// Its owner.
+        owner: usize,
+    },
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silence { vip, could, lasted } => {
+                write!(f, "nobody answered for {vip} for {lasted:?}, although {could} could have")
+            }
+            Self::Double { vip, who: (a, b), lasted } => {
+                write!(f, "{a} and {b} both answered for {vip} for {lasted:?}")
+            }
+            Self::Stale { vip, who } => write!(f, "{who} still answers for {vip}, which others know to be released"),
+            Self::NeedlessMove { vip, owner } => write!(f, "{vip} left {owner}, which nothing ailed"),
+        }
+    }
+}
+
+/// Remembers since when what may last only so long has been.
+#[derive(Debug, Default)]
+pub struct Judge {
+    bounds: Option<Bounds>,
+    vips: Vec<IpAddr>,
+    silent: BTreeMap<(IpAddr, usize), Duration>,
+    double: BTreeMap<(IpAddr, usize, usize), Duration>,
+    acquired: BTreeMap<(IpAddr, usize), Duration>,
+    /// The longest silence and the longest double answer so far.
+    pub worst: (Duration, Duration),
+}
+
+impl Judge {
+    /// A judge who allows this.
+    pub fn new(bounds: Bounds, vips: Vec<IpAddr>) -> Self {
+        Self { bounds: Some(bounds), vips, ..Self::default() }
+    }
+
+    /// Looks at the world after a step that did the deeds from `before` on.
+    pub fn look(&mut self, world: &World, before: usize) -> Result<(), Violation> {
+        let Some(bounds) = self.bounds else { return Ok(()) };
+        self.moves(world, before, bounds)?;
+        let awake: Vec<usize> = (0..world.speakers.len()).filter(|number| world.speakers[*number].awake()).collect();
+        let groups = world.lan.groups(&awake);
+        let mut silent = BTreeMap::new();
+        let mut double = BTreeMap::new();
+        for vip in &self.vips {
+            for group in &groups {
+                let answer: Vec<usize> =
+                    group.iter().copied().filter(|number| world.speakers[*number].answers(*vip)).collect();
+                if let [a, b, ..] = answer[..] {
+                    double.insert((*vip, a, b), world.now);
+                }
+                if answer.is_empty() {
+                    for number in group {
+                        let speaker = &world.speakers[*number];
+                        if !speaker.draining && !speaker.useless && speaker.due.contains(vip) {
+                            silent.insert((*vip, *number), world.now.max(speaker.started + LISTENING));
+                        }
+                    }
+                }
+            }
+        }
+        // What was already so before goes on; what has just ended is measured to now.
+        for ((vip, number), since) in &self.silent {
+            let lasted = world.now.saturating_sub(*since);
+            self.worst.0 = self.worst.0.max(lasted);
+            if lasted > bounds.silence {
+                return Err(Violation::Silence { vip: *vip, could: *number, lasted });
+            }
+            silent.entry((*vip, *number)).and_modify(|new| *new = *since);
+        }
+        for ((vip, a, b), since) in &self.double {
+            let lasted = world.now - *since;
+            self.worst.1 = self.worst.1.max(lasted);
+            if lasted > bounds.double {
+                return Err(Violation::Double { vip: *vip, who: (*a, *b), lasted });
+            }
+            double.entry((*vip, *a, *b)).and_modify(|new| *new = *since);
+        }
+        for (vip, since) in &world.released {
+            if let Some(who) = awake.iter().find(|number| world.speakers[**number].answers(*vip))
+                && *since + TOLD < world.now
+            {
+                return Err(Violation::Stale { vip: *vip, who: *who });
+            }
+        }
+        self.silent = silent;
+        self.double = double;
+        Ok(())
+    }
+
+    fn moves(&mut self, world: &World, before: usize, bounds: Bounds) -> Result<(), Violation> {
+        for (at, number, vip, deed) in &world.deeds[before..] {
+            match deed {
+                Deed::Acquire(_) => {
+                    self.acquired.insert((*vip, *number), *at);
+                }
+                Deed::Release(Released::Outbid) if !bounds.needless_moves => {
+                    let held = self.acquired.get(&(*vip, *number)).map_or(Duration::ZERO, |since| *at - *since);
+                    if held > CONTENTION && world.undisturbed(*number) {
+                        return Err(Violation::NeedlessMove { vip: *vip, owner: *number });
+                    }
+                }
+                Deed::Release(_) | Deed::OwnerCrashed => {}
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,74 @@
+//! Runs scenarios by seed: one again with its trace, a range of seeds, or the table of take-over times.
+
+use clap::Parser;
+use landfall_simulation::{report, scenario, world::World};
+use std::process::ExitCode;
+
+/// Tries Landfall's election on a simulated LAN.
+#[derive(Parser)]
+struct Arguments {
+    /// The scenario; all of them when absent.
+    #[arg(long)]
+    scenario: Option<String>,
+    /// The first seed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many seeds.
+    #[arg(long, default_value_t = 1)]
+    count: u64,
+    /// Prints the trace of runs that succeed, too.
+    #[arg(long)]
+    trace: bool,
+    /// Prints the table of take-over times over `count` seeds, and runs nothing else.
+    #[arg(long)]
+    table: bool,
+    /// Lists the scenarios.
+    #[arg(long)]
+    list: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let seeds: Vec<u64> = (arguments.seed..arguments.seed + arguments.count).collect();
+    if arguments.list {
+        scenario::ALL.iter().for_each(|scenario| println!("{:14} {}", scenario.name, scenario.tries));
+        return ExitCode::SUCCESS;
+    }
+    if arguments.table {
+        print!("{}", report::table(&seeds));
+        return ExitCode::SUCCESS;
+    }
+    let chosen: Vec<&scenario::Scenario> = match &arguments.scenario {
+        None => scenario::ALL.iter().collect(),
+        Some(name) => match scenario::named(name) {
+            Some(scenario) => vec![scenario],
+            None => {
+                eprintln!("there is no scenario {name:?}: --list names them");
+                return ExitCode::FAILURE;
+            }
+        },
+    };
+    let mut failed = 0;
+    for scenario in chosen {
+        let mut bad = Vec::new();
+        let begun = std::time::Instant::now();
+        for seed in &seeds {
+            let mut world = World::new(scenario.plan(*seed), *seed);
+            match world.run() {
+                Ok(()) if arguments.trace => world.trace().for_each(|line| println!("{line}")),
+                Ok(()) => {}
+                Err(failure) => {
+                    if bad.is_empty() {
+                        println!("{} seed {seed}: {}", scenario.name, failure.violation);
+                        failure.trace.iter().for_each(|line| println!("{line}"));
+                    }
+                    bad.push(*seed);
+                }
+            }
+        }
+        let took = begun.elapsed().as_secs_f64();
+        println!("{:14} {} of {} seeds failed {bad:?} ({took:.1} s)", scenario.name, bad.len(), seeds.len());
+        failed += bad.len();
+    }
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

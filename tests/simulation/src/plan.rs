@@ -1,0 +1,97 @@
+//! What a run is made of: its size, what the LAN does, what happens when, and what is allowed.
+
+use std::{net::IpAddr, time::Duration};
+
+/// Milliseconds.
+pub const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// The address of the VIP with this number: every third is IPv6.
+pub fn vip(number: usize) -> IpAddr {
+    let low = number as u32;
+    if number % 3 == 2 {
+        std::net::Ipv6Addr::from_bits(0x2001_0db8_u128 << 96 | u128::from(low)).into()
+    } else {
+        std::net::Ipv4Addr::from_bits(u32::from_be_bytes([203, 0, 113, 0]).wrapping_add(low)).into()
+    }
+}
+
+/// A speaker: by number, or whoever owns a VIP when it happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Who {
+    /// This one.
+    Speaker(usize),
+    /// The owner of the VIP with this number; nobody, where it has none.
+    OwnerOf(usize),
+}
+
+/// What happens.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// The speaker starts, with an empty memory.
+    Start(usize),
+    /// It is gone, without a word.
+    Crash(Who),
+    /// It is gone, and starts again after this long.
+    Restart(Who, Duration),
+    /// It stands still for so long; what comes meanwhile waits for it, or is lost.
+    Pause {
+        /// Which speaker.
+        who: Who,
+        /// How long.
+        length: Duration,
+        /// Whether frames wait.
+        backlog: bool,
+    },
+    /// It is told to leave, exits when it has drained, and starts again after this long if it is to.
+    Drain(Who, Option<Duration>),
+    /// It can answer for the VIP.
+    Want(usize, usize),
+    /// It no longer can.
+    Unwant(Who, usize),
+    /// The VIP is released from its Service; speakers hear of it by and by.
+    Release(usize),
+    /// It hears that the VIP is released.
+    Withdraw(usize, usize),
+    /// Frames of the first no longer reach the second.
+    Cut(usize, usize),
+    /// Nothing reaches the speaker any more,
+    Deafen(Who),
+    /// or nothing that it sends goes anywhere.
+    Mute(Who),
+    /// All frames go everywhere again.
+    Heal,
+    /// Its wall clock jumps by so many milliseconds.
+    Jump(usize, i64),
+    /// Every speaker's timers and frames are late by up to this much.
+    Starve(Duration),
+}
+
+/// How long what must not be may last before it counts.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Nobody answers although a speaker could.
+    pub silence: Duration,
+    /// Two answer that hear each other, directly or through others.
+    pub double: Duration,
+    /// Whether a VIP may leave an owner that nothing ails.
+    pub needless_moves: bool,
+}
+
+/// A run.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// How many speakers.
+    pub speakers: usize,
+    /// How many VIPs.
+    pub vips: usize,
+    /// What becomes of frames.
+    pub lan: crate::lan::Quality,
+    /// What happens, in any order.
+    pub actions: Vec<(Duration, Action)>,
+    /// How long it runs.
+    pub length: Duration,
+    /// What is allowed.
+    pub bounds: Bounds,
+}

@@ -1,0 +1,444 @@
+//! The run: speakers, their clocks, frames under way, and what the plan does to them.
+
+use crate::{
+    judge::{Judge, Violation},
+    lan::Lan,
+    plan::{Action, Plan, Who, ms, vip},
+};
+use landfall_core::{
+    elect::{Acquired, Election, Identity, Input, Now, Output, Released, Timing},
+    wire::heartbeat::{Frame, SpeakerName},
+};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    net::IpAddr,
+    rc::Rc,
+    time::Duration,
+};
+
+/// 2026-01-01, the wall clocks' start.
+const EPOCH: Duration = Duration::from_secs(1_767_225_600);
+/// How many lines of the trace are kept.
+const TRACE: usize = 60;
+
+/// A speaker's machine.
+pub struct Speaker {
+    election: Option<Election>,
+    boot: u64,
+    /// What its node can answer for, whether or not the speaker runs.
+    pub eligible: BTreeSet<IpAddr>,
+    /// What it should answer for: not what was released meanwhile, of which it may not have heard.
+    pub due: BTreeSet<IpAddr>,
+    /// It is deaf or mute: clients that are not on its own machine cannot use it.
+    pub useless: bool,
+    /// When it started.
+    pub started: Duration,
+    /// Until when it stands still.
+    paused: Option<Duration>,
+    keeps_backlog: bool,
+    backlog: VecDeque<Rc<[u8]>>,
+    /// It has been told to leave.
+    pub draining: bool,
+    comes_back: Option<Duration>,
+    wall: i64,
+    /// Parts per million that its clocks are fast.
+    drift: i64,
+    wake: Option<Duration>,
+    /// When it was last paused, cut off, started or told something.
+    pub disturbed: Duration,
+}
+
+impl Speaker {
+    /// Whether it runs and does not stand still.
+    pub fn awake(&self) -> bool {
+        self.election.is_some() && self.paused.is_none()
+    }
+
+    /// Whether it answers for the VIP.
+    pub fn answers(&self, vip: IpAddr) -> bool {
+        self.paused.is_none() && self.election.as_ref().is_some_and(|election| election.owns(vip))
+    }
+
+    /// How many VIPs it owns.
+    pub fn owned(&self) -> usize {
+        self.election.as_ref().map_or(0, |election| election.owned().count())
+    }
+
+    fn now(&self, at: Duration) -> Now {
+        let at = at.as_micros() as i64;
+        let mono = at + at * self.drift / 1_000_000;
+        let wall = EPOCH.as_micros() as i64 + mono + self.wall * 1_000;
+        Now { mono: Duration::from_micros(mono as u64), wall: Duration::from_micros(wall.max(0) as u64) }
+    }
+
+    /// When, in the world's time, its monotonic clock shows `mono`.
+    fn when(&self, mono: Duration) -> Duration {
+        let mono = mono.as_micros() as i64;
+        Duration::from_micros((mono - mono * self.drift / (1_000_000 + self.drift)) as u64 + 1)
+    }
+}
+
+enum Event {
+    Arrive(usize, Rc<[u8]>),
+    Wake(usize),
+    Resume(usize),
+    Act(Action),
+}
+
+/// Something that a run did, for the report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// A speaker began to answer.
+    Acquire(Acquired),
+    /// A speaker stopped.
+    Release(Released),
+    /// Its owner crashed.
+    OwnerCrashed,
+}
+
+/// A run under way.
+pub struct World {
+    /// The time.
+    pub now: Duration,
+    /// The speakers.
+    pub speakers: Vec<Speaker>,
+    /// The segment.
+    pub lan: Lan,
+    /// Everything that was done about VIPs.
+    pub deeds: Vec<(Duration, usize, IpAddr, Deed)>,
+    /// VIPs that are no Service's, with when the first speaker heard so.
+    pub released: BTreeMap<IpAddr, Duration>,
+    /// How many frames were sent.
+    pub frames: u64,
+    plan: Plan,
+    queue: BTreeMap<(Duration, u64), Event>,
+    order: u64,
+    rng: ChaCha8Rng,
+    starved: Duration,
+    judge: Judge,
+    trace: VecDeque<String>,
+}
+
+/// Why a run failed, with what led to it.
+#[derive(Debug)]
+pub struct Failure {
+    /// What must not be.
+    pub violation: Violation,
+    /// The last lines of the trace.
+    pub trace: Vec<String>,
+}
+
+impl World {
+    /// The world before its first event.
+    pub fn new(plan: Plan, seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
+        let all: BTreeSet<IpAddr> = (0..plan.vips).map(vip).collect();
+        let speakers = (0..plan.speakers)
+            .map(|_| Speaker {
+                election: None,
+                boot: rng.random_range(1..1 << 40),
+                eligible: all.clone(),
+                due: all.clone(),
+                useless: false,
+                started: Duration::ZERO,
+                paused: None,
+                keeps_backlog: false,
+                backlog: VecDeque::new(),
+                draining: false,
+                comes_back: None,
+                wall: rng.random_range(-30..30),
+                drift: rng.random_range(-50..50),
+                wake: None,
+                disturbed: Duration::ZERO,
+            })
+            .collect();
+        let mut world = Self {
+            now: Duration::ZERO,
+            speakers,
+            lan: Lan::new(plan.lan),
+            deeds: Vec::new(),
+            released: BTreeMap::new(),
+            frames: 0,
+            queue: BTreeMap::new(),
+            order: 0,
+            rng,
+            starved: Duration::ZERO,
+            judge: Judge::new(plan.bounds, (0..plan.vips).map(vip).collect()),
+            trace: VecDeque::new(),
+            plan,
+        };
+        for (at, action) in world.plan.actions.clone() {
+            world.put(at, Event::Act(action));
+        }
+        world
+    }
+
+    /// Runs to the end, or to the first thing that must not be.
+    pub fn run(&mut self) -> Result<(), Box<Failure>> {
+        while let Some(((at, _), event)) = self.queue.pop_first() {
+            if at > self.plan.length {
+                break;
+            }
+            self.now = at;
+            let before = self.deeds.len();
+            let acted = matches!(event, Event::Act(_) | Event::Resume(_));
+            self.step(event);
+            if acted || self.deeds.len() > before {
+                self.look(before)?;
+            }
+        }
+        self.now = self.plan.length;
+        self.look(self.deeds.len())
+    }
+
+    fn look(&mut self, before: usize) -> Result<(), Box<Failure>> {
+        let mut judge = std::mem::take(&mut self.judge);
+        let verdict = judge.look(self, before);
+        self.judge = judge;
+        verdict.map_err(|violation| Box::new(Failure { violation, trace: self.trace.iter().cloned().collect() }))
+    }
+
+    fn step(&mut self, event: Event) {
+        match event {
+            Event::Arrive(to, bytes) => {
+                let speaker = &mut self.speakers[to];
+                if speaker.paused.is_some() {
+                    if speaker.keeps_backlog {
+                        speaker.backlog.push_back(bytes);
+                    }
+                } else {
+                    self.receive(to, &bytes);
+                }
+            }
+            Event::Wake(number) => {
+                if self.speakers[number].wake == Some(self.now) && self.speakers[number].paused.is_none() {
+                    self.speakers[number].wake = None;
+                    self.tell(number, Input::Timer);
+                }
+            }
+            Event::Resume(number) => {
+                let speaker = &mut self.speakers[number];
+                if speaker.paused.is_some_and(|until| until <= self.now) {
+                    speaker.paused = None;
+                    speaker.disturbed = self.now;
+                    for bytes in std::mem::take(&mut speaker.backlog) {
+                        self.receive(number, &bytes);
+                    }
+                    self.note(format!("{number} goes on"));
+                    self.tell(number, Input::Timer);
+                }
+            }
+            Event::Act(action) => self.act(action),
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        self.note(format!("{action:?}"));
+        let now = self.now;
+        match action {
+            Action::Start(number) => self.start(number),
+            Action::Crash(who) => self.crash(who, None),
+            Action::Restart(who, after) => self.crash(who, Some(after)),
+            Action::Pause { who, length, backlog } => {
+                let Some(number) = self.who(who) else { return };
+                let speaker = &mut self.speakers[number];
+                speaker.paused = Some(now + length);
+                speaker.keeps_backlog = backlog;
+                self.put(now + length, Event::Resume(number));
+            }
+            Action::Drain(who, comes_back) => {
+                let Some(number) = self.who(who) else { return };
+                let speaker = &mut self.speakers[number];
+                speaker.draining = true;
+                speaker.comes_back = comes_back;
+                self.tell(number, Input::Drain);
+            }
+            Action::Want(number, which) => {
+                self.speakers[number].eligible.insert(vip(which));
+                self.speakers[number].due.insert(vip(which));
+                self.released.remove(&vip(which));
+                self.speakers[number].disturbed = now;
+                self.tell(number, Input::Want { vip: vip(which), tier: 0 });
+            }
+            Action::Unwant(who, which) => {
+                let Some(number) = self.who(who) else { return };
+                self.speakers[number].eligible.remove(&vip(which));
+                self.speakers[number].due.remove(&vip(which));
+                self.tell(number, Input::Unwant { vip: vip(which) });
+            }
+            Action::Release(which) => {
+                for speaker in &mut self.speakers {
+                    speaker.due.remove(&vip(which));
+                    speaker.disturbed = now;
+                }
+            }
+            Action::Withdraw(number, which) => {
+                self.speakers[number].eligible.remove(&vip(which));
+                let known = self.speakers.iter().all(|speaker| !speaker.due.contains(&vip(which)));
+                if known {
+                    self.released.entry(vip(which)).or_insert(now);
+                }
+                self.tell(number, Input::Withdraw { vip: vip(which) });
+            }
+            Action::Cut(from, to) => {
+                self.disturb();
+                self.lan.cut(from, to);
+            }
+            Action::Deafen(who) => self.cut_off(who, true),
+            Action::Mute(who) => self.cut_off(who, false),
+            Action::Heal => {
+                self.disturb();
+                self.speakers.iter_mut().for_each(|speaker| speaker.useless = false);
+                self.lan.heal();
+            }
+            Action::Jump(number, by) => self.speakers[number].wall += by,
+            Action::Starve(by) => self.starved = by,
+        }
+    }
+
+    fn disturb(&mut self) {
+        for speaker in &mut self.speakers {
+            speaker.disturbed = self.now;
+        }
+    }
+
+    fn cut_off(&mut self, who: Who, deaf: bool) {
+        self.disturb();
+        let Some(one) = self.who(who) else { return };
+        self.speakers[one].useless = true;
+        for other in (0..self.speakers.len()).filter(|other| *other != one) {
+            let (from, to) = if deaf { (other, one) } else { (one, other) };
+            self.lan.cut(from, to);
+        }
+    }
+
+    fn who(&self, who: Who) -> Option<usize> {
+        match who {
+            Who::Speaker(number) => Some(number),
+            Who::OwnerOf(which) => (0..self.speakers.len()).find(|number| self.speakers[*number].answers(vip(which))),
+        }
+    }
+
+    fn start(&mut self, number: usize) {
+        let now = self.now;
+        let name = SpeakerName::new(format!("node-{number}")).expect("short enough");
+        let speaker = &mut self.speakers[number];
+        speaker.boot += 1;
+        let identity = Identity { speaker: name, boot: speaker.boot, cluster: 1 };
+        speaker.election = Some(Election::new(identity, Timing::default(), speaker.now(now)));
+        speaker.started = now;
+        speaker.disturbed = now;
+        speaker.draining = false;
+        speaker.paused = None;
+        speaker.backlog.clear();
+        for vip in speaker.eligible.clone() {
+            self.tell(number, Input::Want { vip, tier: 0 });
+        }
+        self.schedule(number);
+    }
+
+    fn crash(&mut self, who: Who, back_after: Option<Duration>) {
+        let Some(number) = self.who(who) else { return };
+        let now = self.now;
+        self.note(format!("{number} crashes"));
+        let owned: Vec<IpAddr> =
+            self.speakers[number].election.take().map(|election| election.owned().collect()).unwrap_or_default();
+        self.deeds.extend(owned.into_iter().map(|vip| (now, number, vip, Deed::OwnerCrashed)));
+        self.speakers[number].wake = None;
+        if let Some(after) = back_after {
+            self.put(now + after, Event::Act(Action::Start(number)));
+        }
+    }
+
+    fn receive(&mut self, to: usize, bytes: &[u8]) {
+        let frame = Frame::parse(bytes).expect("what a speaker sends is a frame");
+        self.tell(to, Input::Frame(frame));
+    }
+
+    fn tell(&mut self, number: usize, input: Input) {
+        let at = self.now;
+        let speaker = &mut self.speakers[number];
+        let clocks = speaker.now(at);
+        let Some(election) = &mut speaker.election else { return };
+        let outputs = election.handle(input, clocks);
+        let mut exits = false;
+        for output in outputs {
+            match output {
+                Output::Send(frame) => self.send(number, &frame),
+                Output::Acquire { vip, epoch, why } => {
+                    self.note(format!("{number} acquires {vip} with {epoch}: {why:?}"));
+                    self.deeds.push((at, number, vip, Deed::Acquire(why)));
+                }
+                Output::Release { vip, why } => {
+                    self.note(format!("{number} releases {vip}: {why:?}"));
+                    self.deeds.push((at, number, vip, Deed::Release(why)));
+                }
+                Output::Drained => exits = true,
+            }
+        }
+        if exits {
+            self.note(format!("{number} has drained and exits"));
+            self.speakers[number].election = None;
+            if let Some(after) = self.speakers[number].comes_back.take() {
+                self.put(at + after, Event::Act(Action::Start(number)));
+            }
+        }
+        self.schedule(number);
+    }
+
+    fn send(&mut self, from: usize, frame: &Frame) {
+        self.frames += 1;
+        let bytes: Rc<[u8]> = frame.emit().into();
+        assert!(bytes.len() <= landfall_core::wire::heartbeat::LONGEST);
+        for to in (0..self.speakers.len()).filter(|to| *to != from) {
+            for after in self.lan.deliveries(from, to, &mut self.rng) {
+                let late = self.lateness();
+                self.put(self.now + after + late, Event::Arrive(to, bytes.clone()));
+            }
+        }
+    }
+
+    /// Sets the speaker's timer; a real one is late by a little, a starved one by more.
+    fn schedule(&mut self, number: usize) {
+        let speaker = &self.speakers[number];
+        let Some(deadline) = speaker.election.as_ref().and_then(Election::deadline) else { return };
+        let deadline = speaker.when(deadline).max(self.now);
+        if speaker.wake.is_some_and(|wake| wake >= self.now && wake <= deadline) {
+            return;
+        }
+        let jitter = Duration::from_micros(self.rng.random_range(0..300));
+        let at = deadline + jitter + self.lateness();
+        self.speakers[number].wake = Some(at);
+        self.put(at, Event::Wake(number));
+    }
+
+    fn lateness(&mut self) -> Duration {
+        let most = self.starved.as_micros() as u64;
+        if most == 0 { Duration::ZERO } else { Duration::from_micros(self.rng.random_range(0..most)) }
+    }
+
+    fn put(&mut self, at: Duration, event: Event) {
+        self.order += 1;
+        self.queue.insert((at, self.order), event);
+    }
+
+    fn note(&mut self, line: String) {
+        if self.trace.len() == TRACE {
+            self.trace.pop_front();
+        }
+        self.trace.push_back(format!("{:>10.3} ms  {line}", self.now.as_secs_f64() * 1e3));
+    }
+
+    /// The trace's last lines.
+    pub fn trace(&self) -> impl Iterator<Item = &str> {
+        self.trace.iter().map(String::as_str)
+    }
+
+    /// Whether nothing has ailed the speaker for so long that it should keep what it has.
+    pub fn undisturbed(&self, number: usize) -> bool {
+        let speaker = &self.speakers[number];
+        speaker.awake() && !speaker.draining && self.now >= speaker.disturbed + ms(4_000)
+    }
+}
