@@ -1,6 +1,10 @@
 //! What a Service's own status says that it holds: the only memory that outlives a restart.
 
-use super::{Service, ledger::Ledger, plan::Held};
+use super::{
+    Service,
+    ledger::Ledger,
+    plan::{self, Held},
+};
 use crate::addr::Family;
 
 /// What a status means.
@@ -13,8 +17,8 @@ pub(super) enum Claim {
 }
 
 /// Reads a status. With our record it is our word, whatever the pools have become since. Without it, it is taken over if
-/// all of it lies in pools, and somebody else's if not. Of addresses that another Service holds nothing is claimed, and
-/// of each family the first one.
+/// all of it lies in pools, and somebody else's if not. Of each family the first address counts, unless another Service
+/// holds it, or, without our record, the Service has no use for the family.
 pub(super) fn claim(service: &Service, ledger: &Ledger) -> Claim {
     let config = ledger.config();
     let is_ours = service.record.is_some();
@@ -26,6 +30,8 @@ pub(super) fn claim(service: &Service, ledger: &Ledger) -> Claim {
     let mut addresses = service.status.clone();
     addresses.sort_by_key(|address| Family::of(*address));
     addresses.dedup_by_key(|address| Family::of(*address));
+    let usable = plan::families(service);
+    addresses.retain(|address| is_ours || usable.contains(&Family::of(*address)));
     let pools: Vec<&str> = service.record.as_deref().unwrap_or_default().split(',').collect();
     let held = addresses.iter().enumerate().map(|(index, address)| {
         let recorded = pools.get(index).or(pools.first()).filter(|pool| !pool.is_empty());

@@ -1,7 +1,11 @@
 //! What the allocator remembers of one Service, and which of its conclusions are news to the object.
 
-use super::{Decision, Refusal, Service, ServiceKey, plan::Held};
-use std::{mem::discriminant, net::IpAddr};
+use super::{
+    Decision, Refusal, Service,
+    plan::Held,
+    waiting::{Ticket, Turn},
+};
+use std::net::IpAddr;
 
 /// A Service, what it holds, and what was decided last.
 #[derive(Debug)]
@@ -9,14 +13,13 @@ pub(super) struct Entry {
     pub service: Service,
     pub held: Vec<Held>,
     pub decided: Option<Decision>,
+    /// Its places in the queues, while something could better it.
+    pub ticket: Option<Ticket>,
 }
-
-/// When a Service's turn comes: those that hold nothing before the others, the older first.
-pub(super) type Turn = (bool, i64, ServiceKey);
 
 impl Entry {
     pub fn new(service: Service) -> Self {
-        Self { service, held: Vec::new(), decided: None }
+        Self { service, held: Vec::new(), decided: None, ticket: None }
     }
 
     pub fn turn(&self) -> Turn {
@@ -32,7 +35,9 @@ impl Entry {
     pub fn conclude(&mut self, shortfall: Option<Refusal>) -> Option<Decision> {
         let (decision, is_shown) = match shortfall {
             // The object shows an address that is another's, or nobody's: that goes first.
-            Some(_) if self.held.is_empty() && self.is_marked() => (self.release(), false),
+            Some(_) if self.held.is_empty() && (self.is_marked() || !self.service.status.is_empty()) => {
+                (self.release(), false)
+            }
             Some(refusal) if self.held.is_empty() => (self.refuse(refusal), self.decided.is_some()),
             kept => {
                 // What was never decided here is no news if the object shows it and nothing is amiss.
@@ -47,15 +52,14 @@ impl Entry {
                 (Decision::Assign { key, uid, addresses, record, kept }, is_shown && is_told)
             }
         };
-        let is_new = self.decided.as_ref().is_some_and(|decided| *decided != decision);
+        let is_new = self.decided.as_ref().is_some_and(|decided| !is_like(decided, &decision));
         self.decided = Some(decision.clone());
         (is_new || !is_shown).then_some(decision)
     }
 
-    /// The release of what it holds, else of what its object shows of ours.
+    /// The release of what it holds, else of what its object shows.
     pub fn release(&self) -> Decision {
-        let shown = self.service.record.as_ref().map(|_| self.service.status.clone());
-        let addresses = if self.held.is_empty() { shown.unwrap_or_default() } else { self.addresses() };
+        let addresses = if self.held.is_empty() { self.service.status.clone() } else { self.addresses() };
         Decision::Release { key: self.service.key.clone(), uid: self.service.uid.clone(), addresses }
     }
 
@@ -75,12 +79,14 @@ impl Entry {
     }
 }
 
-/// Whether both refuse for the same reason, be it with other numbers.
-pub(super) fn is_same_refusal(one: &Decision, other: &Decision) -> bool {
+/// Whether two decisions about one Service say the same to its user.
+fn is_like(one: &Decision, other: &Decision) -> bool {
     match (one, other) {
-        (Decision::Refuse { refusal: one, .. }, Decision::Refuse { refusal: other, .. }) => {
-            discriminant(one) == discriminant(other)
-        }
-        _ => false,
+        (Decision::Refuse { refusal: one, .. }, Decision::Refuse { refusal: other, .. }) => one.is_like(other),
+        (
+            Decision::Assign { addresses, record, kept: Some(kept), .. },
+            Decision::Assign { addresses: others, record: other, kept: Some(because), .. },
+        ) => addresses == others && record == other && kept.is_like(because),
+        _ => one == other,
     }
 }

@@ -1,15 +1,11 @@
 //! Who holds which address, and what is free in each pool.
 
-use super::{ServiceKey, Usage};
+use super::{ServiceKey, Usage, plan::Held};
 use crate::{
     addr::{AddressSet, Family},
     config::{Config, Pool},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 /// The addresses of a configuration's pools and their holders. An address outside of all pools can be held, too: a
 /// Service keeps what an edit has taken out of its pool.
@@ -19,8 +15,8 @@ pub(super) struct Ledger {
     /// By a pool's name: what it may hand out and nobody holds.
     free: BTreeMap<String, AddressSet>,
     holders: BTreeMap<IpAddr, ServiceKey>,
-    /// What was given back and not taken again: what the waiting may hope for.
-    released: BTreeSet<IpAddr>,
+    /// What was given back and not taken again, with its pool: what the waiting may hope for.
+    released: BTreeMap<IpAddr, String>,
     /// How often an address was given back.
     releases: u64,
 }
@@ -28,7 +24,7 @@ pub(super) struct Ledger {
 impl Ledger {
     pub fn new(config: Arc<Config>) -> Self {
         let free = config.pools.iter().map(|pool| (pool.name.clone(), pool.addresses.clone())).collect();
-        Self { config, free, holders: BTreeMap::new(), released: BTreeSet::new(), releases: 0 }
+        Self { config, free, holders: BTreeMap::new(), released: BTreeMap::new(), releases: 0 }
     }
 
     pub fn config(&self) -> &Config {
@@ -55,7 +51,7 @@ impl Ledger {
         let before = self.holders.insert(address, key.clone());
         debug_assert_eq!(before, None, "{address} has a holder");
         self.released.remove(&address);
-        if let Some(free) = self.free_of(address) {
+        if let Some((_, free)) = self.free_of(address) {
             free.take(address);
         }
     }
@@ -63,16 +59,16 @@ impl Ledger {
     /// Nobody holds `address` any more.
     pub fn give(&mut self, address: IpAddr) {
         self.holders.remove(&address);
-        if let Some(free) = self.free_of(address) {
+        if let Some((pool, free)) = self.free_of(address) {
             free.give(address);
-            self.released.insert(address);
+            self.released.insert(address, pool);
             self.releases += 1;
         }
     }
 
-    /// Whether something given back since [`Ledger::forget_released`] is still free.
-    pub fn has_released(&self) -> bool {
-        !self.released.is_empty()
+    /// What was given back since [`Ledger::forget_released`] and is still free.
+    pub fn released(&self) -> impl Iterator<Item = Held> {
+        self.released.iter().map(|(address, pool)| Held { address: *address, pool: pool.clone() })
     }
 
     pub fn forget_released(&mut self) {
@@ -84,9 +80,9 @@ impl Ledger {
         self.releases
     }
 
-    /// The free addresses of the pool that hands out `address`.
-    fn free_of(&mut self, address: IpAddr) -> Option<&mut AddressSet> {
+    /// The pool that hands out `address`, and what is free in it.
+    fn free_of(&mut self, address: IpAddr) -> Option<(String, &mut AddressSet)> {
         let pool = self.config.pools.iter().find(|pool| pool.addresses.contains(address))?;
-        self.free.get_mut(&pool.name)
+        Some((pool.name.clone(), self.free.get_mut(&pool.name)?))
     }
 }

@@ -11,11 +11,14 @@
 mod adopt;
 mod entry;
 mod ledger;
+#[cfg(test)]
+mod model;
 mod plan;
 mod refusal;
 #[cfg(test)]
 mod tests;
 mod types;
+mod waiting;
 #[cfg(test)]
 mod world;
 
@@ -24,15 +27,15 @@ pub use types::{Decision, Event, FamilyPolicy, Protocol, Request, Service, Servi
 
 use crate::config::Config;
 use adopt::Claim;
-use entry::{Entry, Turn};
+use entry::Entry;
 use ledger::Ledger;
 use plan::Plan;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    ops::Bound,
     sync::Arc,
     time::Duration,
 };
+use waiting::{Ticket, Turn, Waiting, Want};
 
 /// Decides which Service gets which address.
 #[derive(Debug, Default)]
@@ -43,7 +46,7 @@ pub struct Allocator {
     synced: bool,
     services: BTreeMap<ServiceKey, Entry>,
     /// Who could be better off with an address that another one releases.
-    waiting: BTreeSet<Turn>,
+    waiting: Waiting,
 }
 
 impl Allocator {
@@ -89,7 +92,6 @@ impl Allocator {
         }
         // First what Services have, then what they want.
         self.adopt_all();
-        self.waiting.clear();
         let turns: BTreeSet<Turn> = self.services.values().map(Entry::turn).collect();
         for (_, _, key) in turns {
             decisions.extend(self.decide(&key));
@@ -126,10 +128,7 @@ impl Allocator {
     fn see(&mut self, service: Service, decisions: &mut Vec<Decision>) {
         let key = service.key.clone();
         match self.services.get_mut(&key) {
-            Some(entry) if entry.service.uid == service.uid => {
-                self.waiting.remove(&entry.turn());
-                entry.service = service;
-            }
+            Some(entry) if entry.service.uid == service.uid => entry.service = service,
             other => {
                 // Another UID is another Service: the old one has been deleted unseen.
                 if other.is_some() {
@@ -148,26 +147,23 @@ impl Allocator {
     /// Drops a Service and what it holds.
     fn forget(&mut self, key: &ServiceKey) {
         let Some(entry) = self.services.remove(key) else { return };
-        self.waiting.remove(&entry.turn());
+        entry.ticket.iter().for_each(|ticket| self.waiting.leave(ticket));
         if let Some(ledger) = &mut self.ledger {
             entry.held.iter().for_each(|held| ledger.give(held.address));
         }
     }
 
-    /// Looks at those who wait, in their order, as long as something released is still free.
+    /// Looks at those who wait for what was released, in their order, as long as it is free.
     fn serve_waiting(&mut self, decisions: &mut Vec<Decision>) {
-        let releases = |this: &Self| this.ledger.as_ref().map_or(0, Ledger::releases);
         let mut last: Option<Turn> = None;
-        while self.ledger.as_ref().is_some_and(Ledger::has_released) {
-            let after = last.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-            let Some(turn) = self.waiting.range((after, Bound::Unbounded)).next().cloned() else { break };
-            let before = releases(self);
-            let told = self.services.get(&turn.2).and_then(|entry| entry.decided.clone());
-            let decision = self.decide(&turn.2);
-            // While its turn has not come, new numbers in the same refusal are no news.
-            decisions.extend(decision.filter(|new| !told.is_some_and(|told| entry::is_same_refusal(&told, new))));
+        while let Some(ledger) = &self.ledger {
+            let wants = ledger.released().flat_map(|released| Want::met_by(&released));
+            let Some(turn) = self.waiting.next(wants, last.as_ref()) else { break };
+            let before = ledger.releases();
+            decisions.extend(self.decide(&turn.2));
             // Whoever moved has left an address to those before. It has what it asked for, so this ends.
-            last = if releases(self) > before { None } else { Some(turn) };
+            let moved = self.ledger.as_ref().is_some_and(|ledger| ledger.releases() > before);
+            last = (!moved).then_some(turn);
         }
         if let Some(ledger) = &mut self.ledger {
             ledger.forget_released();
@@ -176,8 +172,8 @@ impl Allocator {
 
     /// Decides about one Service. Nothing, when the object says it already.
     fn decide(&mut self, key: &ServiceKey) -> Option<Decision> {
-        let entry = self.services.get(key)?;
-        self.waiting.remove(&entry.turn());
+        let entry = self.services.get_mut(key)?;
+        entry.ticket.take().iter().for_each(|ticket| self.waiting.leave(ticket));
         if !entry.service.managed {
             return self.release(key);
         }
@@ -185,7 +181,7 @@ impl Allocator {
             return None;
         }
         let (ledger, entry) = (self.ledger.as_mut()?, self.services.get_mut(key)?);
-        let Plan { hold, shortfall, waits } = plan::plan(&entry.service, &entry.held, ledger);
+        let Plan { hold, shortfall, wants } = plan::plan(&entry.service, &entry.held, ledger);
         for old in entry.held.iter().filter(|old| !hold.iter().any(|new| new.address == old.address)) {
             ledger.give(old.address);
         }
@@ -193,9 +189,8 @@ impl Allocator {
             ledger.take(new.address, key);
         }
         entry.held = hold;
-        if waits {
-            self.waiting.insert(entry.turn());
-        }
+        let ticket = entry.ticket.insert(Ticket { turn: entry.turn(), wants });
+        self.waiting.join(ticket);
         entry.conclude(shortfall)
     }
 

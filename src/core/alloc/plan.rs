@@ -1,6 +1,6 @@
 //! What one Service should hold: its request, its families and what it has, set against what is free.
 
-use super::{FamilyPolicy, Refusal, Service, ledger::Ledger};
+use super::{FamilyPolicy, Refusal, Service, ledger::Ledger, waiting::Want};
 use crate::{addr::Family, config::Pool};
 use std::net::IpAddr;
 
@@ -29,8 +29,8 @@ pub(super) struct Plan {
     pub hold: Vec<Held>,
     /// Why this is not what it asks for, or no longer what the configuration has.
     pub shortfall: Option<Refusal>,
-    /// Whether another Service's release can better it.
-    pub waits: bool,
+    /// What another Service could release to better it.
+    pub wants: Vec<Want>,
 }
 
 /// Plans for a Service that holds `held`. Whatever cannot be had, it keeps that.
@@ -43,11 +43,11 @@ pub(super) fn plan(service: &Service, held: &[Held], ledger: &Ledger) -> Plan {
             for held in &mut hold {
                 shortfall = shortfall.or(review(held, service.request.pool.as_deref(), ledger));
             }
-            Plan { shortfall, waits: lacks_one_of_its_pool(&hold, &families, ledger), hold }
+            Plan { shortfall, wants: second_family(&hold, &families, ledger), hold }
         }
         Err(refusal) => {
-            let waits = refusal.is_for_want_of_addresses();
-            Plan { hold: held.to_vec(), shortfall: Some(refusal), waits }
+            let wants = Want::after(&refusal);
+            Plan { hold: held.to_vec(), shortfall: Some(refusal), wants }
         }
     }
 }
@@ -69,7 +69,7 @@ fn review(held: &mut Held, asked: Option<&str>, ledger: &Ledger) -> Option<Refus
 }
 
 /// The families that the Service can use, in its order.
-fn families(service: &Service) -> Vec<Family> {
+pub(super) fn families(service: &Service) -> Vec<Family> {
     let first = service.families.first().copied().unwrap_or(Family::V4);
     match service.policy {
         FamilyPolicy::SingleStack => vec![first],
@@ -132,9 +132,12 @@ fn requested(
         if let Some(pool) = pool.filter(|pool| !mine.is_of(pool)) {
             return Err(Refusal::WrongPool { address, pool: pool.name.clone(), found: mine.pool });
         }
-        match ledger.holder(address) {
-            Some(by) if *by != service.key => return Err(Refusal::Taken { address, by: by.clone() }),
-            _ => hold.push(mine),
+        hold.push(mine);
+    }
+    // Last, so that what only the user can mend is named first.
+    for Held { address, .. } in &hold {
+        if let Some(by) = ledger.holder(*address).filter(|by| **by != service.key) {
+            return Err(Refusal::Taken { address: *address, by: by.clone() });
         }
     }
     Ok(hold)
@@ -220,9 +223,11 @@ fn shortage(pools: &[&Pool], missing: &[Family], policy: FamilyPolicy, ledger: &
     }
 }
 
-/// Whether a family is missing that the pool of the others could have.
-fn lacks_one_of_its_pool(hold: &[Held], families: &[Family], ledger: &Ledger) -> bool {
-    let [held] = hold else { return false };
+/// The family that is missing beside the one that is there, if its pool has such addresses at all.
+fn second_family(hold: &[Held], families: &[Family], ledger: &Ledger) -> Vec<Want> {
+    let [held] = hold else { return Vec::new() };
     let pool = ledger.config().pool(&held.pool);
-    families.iter().any(|family| *family != held.family() && pool.is_some_and(|pool| pool.size(*family) > 0))
+    let missing = families.iter().filter(|family| **family != held.family());
+    let is_possible = |family: &&Family| pool.is_some_and(|pool| pool.size(**family) > 0);
+    missing.filter(is_possible).map(|family| Want::Any(held.pool.clone(), *family)).collect()
 }

@@ -122,9 +122,18 @@ impl Refusal {
         }
     }
 
-    /// Whether another Service's release can end it.
-    pub(super) fn is_for_want_of_addresses(&self) -> bool {
-        matches!(self, Self::Exhausted { .. } | Self::NotBothFamilies { .. } | Self::Taken { .. })
+    /// Whether a user would learn nothing from `other`: the same, be it that other Services have come and gone.
+    pub(super) fn is_like(&self, other: &Self) -> bool {
+        let rooms = |usage: &[Usage]| -> Vec<_> {
+            usage.iter().map(|Usage { pool, family, total, .. }| (pool.clone(), *family, *total)).collect()
+        };
+        match (self, other) {
+            (Self::Exhausted { usage: one }, Self::Exhausted { usage: other })
+            | (Self::NotBothFamilies { usage: one }, Self::NotBothFamilies { usage: other }) => {
+                rooms(one) == rooms(other)
+            }
+            _ => self == other,
+        }
     }
 }
 

@@ -8,6 +8,8 @@ mod announcement;
 mod diagnostic;
 mod fields;
 mod pool;
+#[cfg(test)]
+mod properties;
 mod selector;
 #[cfg(test)]
 mod tests;
