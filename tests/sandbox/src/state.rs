@@ -10,6 +10,8 @@ use std::{
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::netns::{self, Netns};
+
 const FOLDER: &str = "/run/landfall-sandbox";
 
 /// A sandbox, as its file describes it.
@@ -25,6 +27,15 @@ pub struct State {
     pub tools: PathBuf,
     /// How many nodes it has.
     pub nodes: u8,
+}
+
+fn prefix(id: u32) -> String {
+    format!("lf-{id}-")
+}
+
+/// The number of the sandbox that a namespace belongs to, by its name.
+pub(crate) fn number_of(namespace: &Netns) -> Option<u32> {
+    namespace.name().strip_prefix("lf-")?.split_once('-')?.0.parse().ok()
 }
 
 /// A process, told apart from a later one with the same number.
@@ -57,7 +68,7 @@ fn start_time(pid: u32) -> Option<u64> {
 impl State {
     /// What the names of all its namespaces begin with.
     pub fn prefix(&self) -> String {
-        format!("lf-{}-", self.id)
+        prefix(self.id)
     }
 
     fn path(&self) -> PathBuf {
@@ -69,7 +80,8 @@ impl State {
         let _lock = lock()?;
         let owner = Owner::this()?;
         let taken: Vec<u32> = list().iter().map(|state| state.id).collect();
-        let id = (1..).find(|id| !taken.contains(id)).context("no number is free")?;
+        let free = |id: &u32| !taken.contains(id) && netns::with_prefix(&prefix(*id)).is_empty();
+        let id = (1..).find(free).context("no number is free")?;
         let state = State { id, owner, folder, tools, nodes };
         // Renamed into place: whoever lists the folder sees whole files only.
         let new = state.path().with_extension("new");

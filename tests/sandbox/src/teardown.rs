@@ -146,8 +146,16 @@ fn sweep(state: &State, keep_folder: bool) {
 /// When the folder of sandboxes cannot be locked: this is not root.
 pub fn remove_orphans() -> Result<Vec<u32>> {
     let _lock = state::lock()?;
-    let orphans: Vec<State> = state::list().into_iter().filter(|state| !state.owner.is_alive()).collect();
+    let states = state::list();
+    let orphans: Vec<&State> = states.iter().filter(|state| !state.owner.is_alive()).collect();
     orphans.iter().for_each(|state| sweep(state, false));
+    // A namespace that could not be removed with its sandbox. States are made before namespaces and removed after them.
+    let known = |id: u32| states.iter().any(|state| state.id == id);
+    let mut strays = netns::with_prefix("lf-");
+    strays.retain(|namespace| state::number_of(namespace).is_some_and(|id| !known(id)));
+    if !strays.is_empty() {
+        netns::remove(&strays);
+    }
     Ok(orphans.iter().map(|state| state.id).collect())
 }
 
