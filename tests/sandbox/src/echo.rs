@@ -1,8 +1,8 @@
 //! The echo server behind test Services: it tells who answered, where, and for whom.
 //!
 //! One line, on TCP after the client's first bytes, on UDP per datagram, and as the body of an answer to an HTTP request:
-//! `pod=web-1 node=n2 local=10.244.2.3:8080 peer=198.51.100.200:40312 probe=17`. The last word is the client's own first word,
-//! so that an answer can be matched to its question.
+//! `pod=web-1 node=n2 local=10.244.2.3:8080 peer=198.51.100.200:40312 probe=17`. The last word is the client's own first word
+//! (of an HTTP request, its path), so that an answer can be matched to its question.
 
 use std::{
     io::{self, Read, Write},
@@ -24,7 +24,7 @@ pub struct Reply {
     pub local: SocketAddr,
     /// The address by which it saw the client.
     pub peer: SocketAddr,
-    /// The client's first word.
+    /// The client's first word, or its HTTP request's path.
     pub probe: String,
 }
 
@@ -84,8 +84,10 @@ fn answer_stream(mut stream: TcpStream, name: &str) -> io::Result<()> {
     let mut buffer = [0; 4096];
     let n = stream.read(&mut buffer)?;
     let asked = String::from_utf8_lossy(&buffer[..n]).into_owned();
-    let line = line(name, stream.local_addr()?, stream.peer_addr()?, &asked);
-    if asked.lines().next().is_some_and(|first| first.contains(" HTTP/1.")) {
+    let request = asked.lines().next().and_then(|first| first.split_once(' ')?.1.split_once(" HTTP/1."));
+    let probe = request.map_or(asked.as_str(), |(path, _)| path);
+    let line = line(name, stream.local_addr()?, stream.peer_addr()?, probe);
+    if request.is_some() {
         let length = line.len();
         write!(
             stream,

@@ -48,8 +48,8 @@ impl Builder {
         self
     }
 
-    /// Says what to run for an image, named by its repository in full or by its last part. `nginx`, `landfall-echo` and
-    /// `debian` (the Pod's own command) are known already.
+    /// Says what to run for an image, named by its repository in full or by its last part. The images of `docs/examples/`
+    /// are known already, and so are `landfall-echo` and `debian` (the Pod's own command).
     pub fn image(
         mut self,
         image: &str,

@@ -60,6 +60,9 @@ impl Default for Images {
         let mut images = Images(BTreeMap::new());
         images.add("nginx", Arc::new(nginx));
         images.add("landfall-echo", Arc::new(echo));
+        // These tell who answers and for whom, as the echo server does; the examples use them.
+        images.add("whoami", Arc::new(echo));
+        images.add("agnhost", Arc::new(echo));
         images.add("traefik", Arc::new(traefik));
         // A plain system: whatever command the Pod gives, from this machine.
         images.add("debian", Arc::new(|container| Ok(container.command.clone())));
