@@ -26,16 +26,17 @@ impl Entry {
         (!self.held.is_empty(), self.service.created, self.service.key.clone())
     }
 
-    /// Whether the object carries a mark of ours, which has to go with the addresses.
-    pub fn is_marked(&self) -> bool {
-        self.service.record.is_some() || self.service.finalizer
+    /// Whether the object says that we have written it. Only the record does: the finalizer's name is shared by all
+    /// implementations (KEP-980).
+    pub fn is_recorded(&self) -> bool {
+        self.service.record.is_some()
     }
 
     /// The decision that follows from what the Service holds now, if it is news to the object.
     pub fn conclude(&mut self, shortfall: Option<Refusal>) -> Option<Decision> {
         let (decision, is_shown) = match shortfall {
             // The object shows an address that is another's, or nobody's: that goes first.
-            Some(_) if self.held.is_empty() && (self.is_marked() || !self.service.status.is_empty()) => {
+            Some(_) if self.held.is_empty() && (self.is_recorded() || !self.service.status.is_empty()) => {
                 (self.release(), false)
             }
             Some(refusal) if self.held.is_empty() => (self.refuse(refusal), self.decided.is_some()),
@@ -57,9 +58,13 @@ impl Entry {
         (is_new || !is_shown).then_some(decision)
     }
 
-    /// The release of what it holds, else of what its object shows.
+    /// The release of what it holds, else of what its object shows, unless that is somebody else's.
     pub fn release(&self) -> Decision {
-        let addresses = if self.held.is_empty() { self.service.status.clone() } else { self.addresses() };
+        let addresses = match &self.service {
+            _ if !self.held.is_empty() => self.addresses(),
+            service if service.managed || self.is_recorded() => service.status.clone(),
+            _ => Vec::new(),
+        };
         Decision::Release { key: self.service.key.clone(), uid: self.service.uid.clone(), addresses }
     }
 

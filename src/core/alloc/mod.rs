@@ -197,12 +197,12 @@ impl Allocator {
     /// Frees what a Service holds that is no longer ours to serve.
     fn release(&mut self, key: &ServiceKey) -> Option<Decision> {
         let entry = self.services.get_mut(key)?;
-        let is_marked = entry.is_marked();
-        let decision = (is_marked || !entry.held.is_empty()).then(|| entry.release());
+        let is_recorded = entry.is_recorded();
+        let decision = (is_recorded || !entry.held.is_empty()).then(|| entry.release());
         if let Some(ledger) = &mut self.ledger {
             entry.held.drain(..).for_each(|held| ledger.give(held.address));
         }
-        if is_marked {
+        if is_recorded {
             entry.decided.clone_from(&decision);
         } else {
             self.services.remove(key);

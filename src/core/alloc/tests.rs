@@ -363,7 +363,11 @@ fn what_a_service_no_longer_wants_is_released() {
     let mut plain = service("c").shows(&["198.51.100.2"]);
     plain.managed = false;
     assert_eq!(world.put(plain), NONE);
-    // After a restart the mark alone tells.
+    // Not by its finalizer either: other implementations use the same name.
+    let mut others = service("c").shows(&["198.51.100.2"]);
+    (others.managed, others.finalizer) = (false, true);
+    assert_eq!(world.put(others), NONE);
+    // After a restart the record alone tells.
     let mut marked = service("d").holds("dual", &["198.51.100.3"]);
     marked.managed = false;
     world.objects.insert(key("d"), marked);
@@ -382,6 +386,14 @@ fn a_service_that_comes_back_before_its_release_is_written_is_assigned_anew() {
     };
     assert_eq!(apply(unmanaged), ["a: released 198.51.100.1"]);
     assert_eq!(apply(held), ["a: 198.51.100.1 of dual"]);
+}
+
+#[test]
+fn a_finalizer_that_somebody_else_left_does_not_hide_the_refusal() {
+    let mut world = World::new("");
+    let mut left = service("a");
+    left.finalizer = true;
+    assert_eq!(world.put(left), ["a: refused: NoPools"]);
 }
 
 #[test]

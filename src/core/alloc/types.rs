@@ -77,7 +77,7 @@ pub struct Service {
     pub status: Vec<IpAddr>,
     /// The status has an entry that is no address (a hostname).
     pub foreign_status: bool,
-    /// Whether it carries our finalizer.
+    /// Whether it carries the finalizer, which other implementations use, too.
     pub finalizer: bool,
 }
 
