@@ -40,7 +40,8 @@ fn vips_with_the_same_last_octets_share_a_group() {
         groups.join(index, one).unwrap();
         assert!(member());
         drop(groups);
-        assert!(!member());
+        // A child that another test is just starting may hold the socket for a moment.
+        until("the membership to end with its socket", || !member());
     });
 }
 

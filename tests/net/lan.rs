@@ -75,9 +75,10 @@ pub struct Lan {
 }
 
 impl Lan {
-    /// Up, with addresses that need no detection of duplicates, and no router solicitations in between.
+    /// Up and quiet: the hosts detect no duplicates and seek no routers, and the switch has no addresses.
     pub fn new() -> Self {
         let lan = Self { switch: Host::new("switch"), node: Host::new("node"), client: Host::new("client") };
+        lan.switch.sysctl(&[("ipv6/conf/default/disable_ipv6", "1")]).unwrap();
         lan.switch.ip("link add br0 type bridge");
         lan.switch.ip("link set br0 up");
         lan.plug(&lan.node, "node", NODE_MAC, "1");

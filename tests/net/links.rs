@@ -52,11 +52,13 @@ fn every_change_is_told() {
         let mut watch = links().await.unwrap();
         until(&mut watch, |links| eth0(links).carrier).await;
 
-        node.ip("addr add 198.51.100.50/25 dev eth0");
-        let has = |links: &Links| eth0(links).addresses.contains(&"198.51.100.50/25".parse().unwrap());
-        until(&mut watch, has).await;
-        node.ip("addr del 198.51.100.50/25 dev eth0");
-        until(&mut watch, |links| !has(links)).await;
+        for address in ["198.51.100.50/25", "2001:db8:1::50/64"] {
+            let has = |links: &Links| eth0(links).addresses.contains(&address.parse().unwrap());
+            node.ip(&format!("addr add {address} dev eth0"));
+            until(&mut watch, has).await;
+            node.ip(&format!("addr del {address} dev eth0"));
+            until(&mut watch, |links| !has(links)).await;
+        }
 
         lan.switch.ip("link set node down");
         until(&mut watch, |links| eth0(links).up && !eth0(links).carrier).await;
