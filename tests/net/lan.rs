@@ -22,7 +22,7 @@ impl Host {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         assert!(nix::unistd::geteuid().is_root(), "network namespaces need root: run `make test`");
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let host = Self(Netns::named(format!("lf-net-{}-{count}-{kind}", std::process::id())));
+        let host = Self(Netns::named(format!("landfall-net-{}-{count}-{kind}", std::process::id())));
         run(Command::new("ip").args(["netns", "add", host.name()])).unwrap();
         host.ip("link set lo up");
         host
