@@ -60,7 +60,8 @@ fn check(file: &PathBuf) -> anyhow::Result<ExitCode> {
     match landfall_core::config::parse(&text) {
         Ok(parsed) => {
             parsed.warnings.iter().for_each(|warning| println!("{name}: warning: {warning}"));
-            println!("{name}: accepted, {} pools", parsed.config.pools.len());
+            let pools = parsed.config.pools.iter().map(|pool| &*pool.name).collect::<Vec<_>>().join(", ");
+            println!("{name}: correct, with the pools: {pools}");
             Ok(ExitCode::SUCCESS)
         }
         Err(errors) => {

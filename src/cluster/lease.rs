@@ -166,8 +166,9 @@ impl Elector {
 async fn renew(api: Api<Lease>, mut held: Lease, tenure: Tenure, identity: String) {
     let pause = tenure.duration / 5;
     let name = held.metadata.name.clone().unwrap_or_default();
+    let mut rest = pause;
     while since_boot() < tenure.until() {
-        sleep(pause).await;
+        sleep(std::mem::replace(&mut rest, pause)).await;
         let asked = since_boot();
         if let Some(spec) = held.spec.as_mut() {
             spec.renew_time = Some(MicroTime(Timestamp::now()));
@@ -180,7 +181,11 @@ async fn renew(api: Api<Lease>, mut held: Lease, tenure: Tenure, identity: Strin
             }
             Ok(Err(Error::Api(status))) if status.code == 404 => return,
             Ok(Err(Error::Api(status))) if status.code == 409 => match timeout(pause, api.get(&name)).await {
-                Ok(Ok(lease)) if lease.spec.as_ref().map(holder) == Some(&identity) => held = lease,
+                // Somebody touched it, or a renewal had arrived whose answer was lost.
+                Ok(Ok(lease)) if lease.spec.as_ref().map(holder) == Some(&identity) => {
+                    held = lease;
+                    rest = Duration::ZERO;
+                }
                 Ok(Ok(_)) => return,
                 _ => {}
             },

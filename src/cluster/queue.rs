@@ -27,13 +27,13 @@ pub enum Outcome {
 
 /// After a conflict: how long to wait for the newer object.
 const CONFLICT: Duration = Duration::from_millis(200);
-/// After the first failure; each further one doubles it.
-const FAILURE: Duration = Duration::from_millis(500);
+/// After the first failure; each further one doubles it, up to the second.
+const FAILURE: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
 /// A write that comes sooner than this after the object could be written again belongs to the same streak.
 const STREAK: Duration = Duration::from_secs(10);
 /// So many writes in one streak are nobody's fight.
 const FREE: u32 = 4;
-/// No wait is longer.
+/// No rest is longer.
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// Keys that want to be written.
@@ -148,7 +148,7 @@ impl<K: Ord + Clone> Queue<K> {
                 again = true;
             }
             Outcome::Failed => {
-                entry.not_before = now + doubled(FAILURE, entry.failures);
+                entry.not_before = now + doubled(FAILURE[0], entry.failures).min(FAILURE[1]);
                 entry.failures = entry.failures.saturating_add(1);
                 again = true;
             }
@@ -231,7 +231,7 @@ mod tests {
     fn a_failure_waits_longer_each_time_whatever_happens_to_the_object() {
         let mut queue = queue(9, &["a"]);
         let mut now = ms(0);
-        for wait in [500, 1000, 2000, 4000] {
+        for wait in [500, 1000, 2000, 4000, 8000, 10_000, 10_000] {
             assert_eq!(queue.next(now), Some("a"));
             queue.done(&"a", Outcome::Failed, now);
             queue.push(&"a", true);

@@ -107,10 +107,7 @@ impl Desk {
         self.seen = Some(text.clone());
         let parsed = match &text {
             None => Err(format!("the key {} is missing", names::CONFIG_KEY)),
-            Some(text) => config::parse(text).map_err(|errors| {
-                errors.iter().for_each(|error| error!("configuration: {error}"));
-                errors.to_string()
-            }),
+            Some(text) => config::parse(text).map_err(|errors| errors.to_string()),
         };
         match (parsed, text) {
             (Ok(parsed), Some(text)) => {
@@ -118,14 +115,14 @@ impl Desk {
                     warn!("configuration: {warning}");
                     self.tell(&about, Severity::Warning, "ConfigurationWarning", warning.to_string());
                 }
-                let pools = parsed.config.pools.len();
+                let pools = parsed.config.pools.iter().map(|pool| &*pool.name).collect::<Vec<_>>().join(", ");
                 if self.stored.config.as_ref() != Some(&text) {
                     self.store(Accepted { config: Some(text), ..self.stored.clone() }).await;
                     self.tell(
                         &about,
                         Severity::Normal,
                         "ConfigurationAccepted",
-                        format!("{pools} pools are in effect"),
+                        format!("in effect, with the pools: {pools}"),
                     );
                 }
                 info!(pools, "configuration accepted");

@@ -27,13 +27,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{debug, info, trace, warn};
 
 /// So many writes are in flight at once.
 const IN_FLIGHT: usize = 64;
 /// No write takes longer; a shorter Lease makes it shorter still.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a busy server is left alone that does not say so itself.
+/// How long a server is left alone that is busy and does not say for how long, or is away.
 const BUSY: Duration = Duration::from_secs(1);
 /// How soon a Lease that is running out is looked at again.
 const EXPIRING: Duration = Duration::from_millis(200);
@@ -98,6 +98,7 @@ impl Leader<'_> {
 
     async fn send(&self, write: Write, limit: Duration) -> (ServiceKey, Outcome) {
         let Write { key, uid, plan } = write;
+        trace!(service = %key, patch = %plan.patch, "writing");
         let api: Api<ServiceObject> = Api::namespaced(self.client.clone(), &key.namespace);
         let params = PatchParams { field_manager: Some(names::CONTROLLER.into()), ..PatchParams::default() };
         let patch = Patch::Strategic(&plan.patch);
@@ -131,6 +132,12 @@ fn outcome(key: &ServiceKey, error: &Error) -> Outcome {
         Error::Api(status) if status.code == 429 => {
             let seconds = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
             Outcome::Busy(BUSY.max(Duration::from_secs(seconds.into())))
+        }
+        Error::Api(status) if matches!(status.code, 503 | 504) => Outcome::Busy(BUSY),
+        // No connection: nothing is wrong with this object.
+        Error::Service(_) | Error::HyperError(_) => {
+            warn!(service = %key, error = error as &dyn std::error::Error, "the API server cannot be reached, will try again");
+            Outcome::Busy(BUSY)
         }
         error => {
             warn!(service = %key, %error, "a write failed, will try again");

@@ -14,7 +14,11 @@ use landfall_core::{
     alloc::{Allocator, Decision, Event, ServiceKey},
     config::Config,
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 /// The leader's state; a new leader begins with an empty one.
 pub struct State {
@@ -22,6 +26,10 @@ pub struct State {
     services: BTreeMap<ServiceKey, Service>,
     decisions: BTreeMap<ServiceKey, Decision>,
     queue: Queue<ServiceKey>,
+    /// Whose flight carries out the release that is in `decisions`.
+    releasing: BTreeSet<ServiceKey>,
+    configured: bool,
+    synced: bool,
 }
 
 /// A write to send: of the Service `key`, whose object was `service` when it was planned.
@@ -43,11 +51,15 @@ impl State {
             services: BTreeMap::new(),
             decisions: BTreeMap::new(),
             queue: Queue::new(in_flight),
+            releasing: BTreeSet::new(),
+            configured: false,
+            synced: false,
         }
     }
 
     /// A configuration was accepted.
     pub fn configure(&mut self, config: Arc<Config>, now: Duration) {
+        self.configured = true;
         self.decide(Event::Configured(config), now);
     }
 
@@ -66,10 +78,14 @@ impl State {
                 self.services.remove(&key);
                 self.decisions.remove(&key);
                 self.queue.forget(&key);
+                self.releasing.remove(&key);
                 // What is decided now about others who waited is kept; about this one there is nothing left to write.
                 self.decide(Event::Deleted(key), now);
             }
-            Change::Synced => self.decide(Event::Synced, now),
+            Change::Synced => {
+                self.synced = true;
+                self.decide(Event::Synced, now);
+            }
         }
     }
 
@@ -80,17 +96,25 @@ impl State {
             let key = key.clone();
             if self.services.contains_key(&key) {
                 self.queue.push(&key, false);
+                self.releasing.remove(&key);
                 self.decisions.insert(key, decision);
             }
         }
     }
 
-    /// The next write to send. Its end is to be told to [`State::done`].
+    /// The next write to send. Its end is to be told to [`State::done`]. Before all is known nothing is written.
     pub fn next(&mut self, now: Duration, wall: Timestamp) -> Option<Write> {
+        if !self.is_ready() {
+            return None;
+        }
         while let Some(key) = self.queue.next(now) {
             if let Some(service) = self.services.get(&key) {
                 let decision = self.decisions.get(&key).filter(|decision| uid(decision) == service.alloc.uid);
-                if let Some(plan) = plan(service, decision, wall) {
+                let plan = plan(service, decision, wall);
+                if let Some(Decision::Release { .. }) = decision {
+                    self.releasing.insert(key.clone());
+                }
+                if let Some(plan) = plan {
                     return Some(Write { key, uid: service.alloc.uid.clone(), plan });
                 }
             }
@@ -101,9 +125,8 @@ impl State {
 
     /// How a write of `key` ended.
     pub fn done(&mut self, key: &ServiceKey, outcome: Outcome, now: Duration) {
-        let finished = matches!(outcome, Outcome::Unneeded | Outcome::Written);
-        if finished && matches!(self.decisions.get(key), Some(Decision::Release { .. })) {
-            // Released once is released: what another implementation gives the Service afterwards is not ours to take.
+        // Released once is released: what another implementation gives the Service afterwards is not ours to take.
+        if self.releasing.remove(key) && matches!(outcome, Outcome::Unneeded | Outcome::Written) {
             self.decisions.remove(key);
         }
         self.queue.done(key, outcome, now);
@@ -111,7 +134,11 @@ impl State {
 
     /// When [`State::next`] may have something without a further change.
     pub fn deadline(&self) -> Option<Duration> {
-        self.queue.deadline()
+        self.queue.deadline().filter(|_| self.is_ready())
+    }
+
+    fn is_ready(&self) -> bool {
+        self.configured && self.synced
     }
 }
 

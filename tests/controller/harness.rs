@@ -17,7 +17,7 @@ pub struct Cluster {
 
 impl Cluster {
     pub fn up() -> Result<Self> {
-        let sandbox = Sandbox::builder().nodes(1).up().context("the sandbox needs root: run `make test`")?;
+        let sandbox = Sandbox::builder().nodes(1).up()?;
         sandbox.apply_kustomize(&Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests"))?;
         Ok(Self { sandbox })
     }

@@ -76,3 +76,31 @@ fn one_that_was_paused_past_its_lease_writes_nothing_more() -> Result<()> {
     assert_eq!(cluster.get("one")?["metadata"]["resourceVersion"], service["metadata"]["resourceVersion"]);
     Ok(())
 }
+
+#[test]
+fn what_happened_meanwhile_is_caught_up_with() -> Result<()> {
+    let cluster = Cluster::up()?;
+    cluster.configure(CONFIG)?;
+    let controller = cluster.controller("controller")?;
+    for (name, address) in [("changed", "198.51.100.100"), ("deleted", "198.51.100.101"), ("same", "198.51.100.102")] {
+        cluster.service(name, json!({}), json!({}))?;
+        cluster.expect(name, &[address])?;
+    }
+    controller.kill();
+    cluster.service("changed", json!({}), json!({"type": "ClusterIP"}))?;
+    cluster.sandbox.kubectl(&["delete", "service", "deleted", "--wait=false"])?;
+    let same = cluster.get("same")?;
+    controller.start()?;
+    cluster.sandbox.kubectl(&["wait", "service", "deleted", "--for=delete", "--timeout=20s"])?;
+    wait_for("the change of type to be a release", SOON, || {
+        let changed = cluster.get("changed")?;
+        ensure!(changed["metadata"]["finalizers"].is_null(), "{changed:#}");
+        Ok(())
+    })?;
+    for (name, address) in [("new", "198.51.100.100"), ("newer", "198.51.100.101")] {
+        cluster.service(name, json!({}), json!({}))?;
+        cluster.expect(name, &[address])?;
+    }
+    assert_eq!(cluster.get("same")?, same);
+    Ok(())
+}

@@ -198,6 +198,39 @@ fn the_same_name_with_a_new_uid_is_another_service() {
 }
 
 #[test]
+fn a_change_that_a_new_leader_missed_is_one_release() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.put("a", |_| ());
+    bench.settle();
+    let a = bench.objects.get_mut("a").unwrap();
+    a["spec"]["type"] = json!("ClusterIP");
+    bench.state = State::new(8);
+    let a = parse(&bench.objects["a"]);
+    bench.state.observe(Change::Applied(a), now());
+    // Nothing is written before all is known: not even the condition that is no longer wanted.
+    assert_eq!(bench.settle(), [""; 0]);
+    bench.state.observe(Change::Synced, now());
+    assert_eq!(bench.settle(), [""; 0]);
+    bench.configure(POOL);
+    assert_eq!(bench.settle(), ["a: IPReleased"]);
+    assert_eq!(bench.objects["a"]["metadata"]["finalizers"], json!([]));
+}
+
+#[test]
+fn a_release_that_is_decided_during_another_write_is_written_after_it() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.put("a", |_| ());
+    bench.settle();
+    bench.put("a", |object| object["status"]["conditions"] = json!([]));
+    let mending = bench.state.next(now(), Timestamp::UNIX_EPOCH).unwrap();
+    bench.put("a", |object| object["spec"]["type"] = json!("ClusterIP"));
+    bench.state.done(&mending.key, Outcome::Written, now());
+    assert_eq!(bench.settle(), ["a: IPReleased"]);
+}
+
+#[test]
 fn what_another_implementation_gives_after_a_release_stays() {
     let mut bench = Bench::new();
     bench.restart(POOL);
