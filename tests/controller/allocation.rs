@@ -144,3 +144,16 @@ fn what_others_write_beside_ours_stays() -> Result<()> {
     cluster.sandbox.kubectl(&["patch", "service", "web", "-p", &freed])?;
     Ok(())
 }
+
+#[test]
+fn with_a_class_only_that_class_is_served() -> Result<()> {
+    let cluster = Cluster::up()?;
+    cluster.configure(CONFIG)?;
+    cluster.controller_with("controller", &["--lb-class", "landfall.dev/l2"])?;
+    cluster.service("without", json!({}), json!({}))?;
+    let before = cluster.get("without")?;
+    cluster.service("with", json!({}), json!({"loadBalancerClass": "landfall.dev/l2"}))?;
+    cluster.expect("with", &["198.51.100.100"])?;
+    assert_eq!(cluster.get("without")?, before);
+    Ok(())
+}

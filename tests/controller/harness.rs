@@ -23,9 +23,13 @@ impl Cluster {
     }
 
     pub fn controller(&self, name: &str) -> Result<Process> {
+        self.controller_with(name, &[])
+    }
+
+    pub fn controller_with(&self, name: &str, arguments: &[&str]) -> Result<Process> {
         let config = self.sandbox.kubeconfig_for("landfall-system", "landfall-controller", None)?;
         let program = [env!("CARGO_BIN_EXE_landfall"), "controller", "--identity", name, "--lease-duration", "3"];
-        let mut spec = Spec::new(name, &self.sandbox.control_plane(), program)
+        let mut spec = Spec::new(name, &self.sandbox.control_plane(), [&program, arguments].concat())
             .env("KUBECONFIG", config.display().to_string())
             .env("RUST_LOG", "info,landfall=debug");
         spec.privileges = Privileges::None;

@@ -1,6 +1,6 @@
-//! A speaker may write the record of its own node and no other.
+//! The controller uses every right that it has and needs no other; a speaker may write the record of its own node alone.
 
-use crate::harness::{Cluster, SOON};
+use crate::harness::{CONFIG, Cluster, SOON};
 use anyhow::{Context, Result, ensure};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use landfall::cluster::{
@@ -8,7 +8,30 @@ use landfall::cluster::{
     record::{Record, RecordWriter},
 };
 use landfall_sandbox::wait_for;
-use std::path::PathBuf;
+use serde_json::json;
+use std::{path::PathBuf, time::Duration};
+
+#[test]
+fn the_controller_has_the_rights_that_it_uses() -> Result<()> {
+    let cluster = Cluster::up()?;
+    let controller = cluster.controller("controller")?;
+    cluster.configure(CONFIG)?;
+    cluster.service("web", json!({}), json!({}))?;
+    cluster.expect("web", &["198.51.100.100"])?;
+    cluster.sandbox.kubectl(&["delete", "service", "web", "--timeout=20s"])?;
+    cluster.expect_event("default", "web", "IPReleased")?;
+    // The second start finds what the first has created.
+    controller.restart(Duration::from_secs(5))?;
+    cluster.service("web", json!({}), json!({}))?;
+    cluster.expect("web", &["198.51.100.100"])?;
+    controller.terminate()?;
+    controller.wait(Duration::from_secs(10))?;
+    let rights = cluster.sandbox.rights("landfall-system", "landfall-controller")?;
+    assert!(!rights.granted.is_empty());
+    assert!(rights.unused.is_empty(), "granted and never used: {:#?}", rights.unused);
+    assert!(rights.refused.is_empty(), "needed and refused: {:#?}", rights.refused);
+    Ok(())
+}
 
 /// Writes records of `name` one after the other, with the token in `config`.
 fn write(cluster: &Cluster, config: PathBuf, name: &str, records: &[Record]) -> Result<Vec<bool>> {
