@@ -53,18 +53,27 @@ impl Lab {
         nodes.iter().map(|node| (node.mac().unwrap().to_lowercase(), node.name().to_owned())).collect()
     }
 
-    /// The nodes that answer when the client asks everybody for an IPv4 address, twice.
+    /// The nodes that answer when the client asks the whole LAN for an address.
     pub fn answerers(&self, vip: IpAddr) -> BTreeSet<String> {
-        // Its exit status tells that nobody answered: for us an answer too.
-        let mut arping = self.sandbox.client().command("arping");
-        let output = arping.args(["-b", "-c", "2", "-w", "2", "-I", "eth0", &vip.to_string()]).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).to_lowercase();
+        let (client, vip) = (self.sandbox.client(), vip.to_string());
+        let mut ask = if vip.contains(':') {
+            let mut ndisc6 = client.command("ndisc6");
+            ndisc6.args(["-m", "-r", "2", "-w", "500", &vip, "eth0"]);
+            ndisc6
+        } else {
+            let mut arping = client.command("arping");
+            arping.args(["-b", "-c", "2", "-w", "2", "-I", "eth0", &vip]);
+            arping
+        };
+        // The exit status tells that nobody answered: for us an answer too.
+        let said = ask.output().unwrap().stdout;
         let macs = self.macs();
-        let answered = said.split(['[', ']']).filter_map(|word| macs.get(word));
-        answered.cloned().collect()
+        let said = String::from_utf8_lossy(&said).to_lowercase();
+        let words = said.split(|c: char| c.is_whitespace() || c == '[' || c == ']');
+        words.filter_map(|word| macs.get(word)).cloned().collect()
     }
 
-    /// Waits until exactly one node answers for an IPv4 address, and returns it.
+    /// Waits until exactly one node answers for an address, and returns it.
     pub fn owner(&self, vip: IpAddr) -> String {
         self.wait_owner(vip, |_| true)
     }
@@ -75,7 +84,7 @@ impl Lab {
         self.macs().get(&mac.to_lowercase()).cloned()
     }
 
-    /// Waits until the one node that answers for an IPv4 address is as `check` wants it, and returns it.
+    /// Waits until the one node that answers for an address is as `check` wants it, and returns it.
     pub fn wait_owner(&self, vip: IpAddr, check: impl Fn(&String) -> bool) -> String {
         wait_for(&format!("the one right node to answer for {vip}"), PATIENCE, || {
             let mut answerers = self.answerers(vip);
@@ -85,7 +94,7 @@ impl Lab {
         .unwrap()
     }
 
-    /// Waits until nobody answers for an IPv4 address.
+    /// Waits until nobody answers for an address.
     pub fn wait_silence(&self, vip: IpAddr) {
         wait_for(&format!("nobody to answer for {vip}"), PATIENCE, || {
             let answerers = self.answerers(vip);
