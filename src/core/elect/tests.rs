@@ -125,3 +125,177 @@ fn drain_hands_over_before_it_ends() {
     assert_eq!(done[1], (leaver, Output::Release { vip: VIP, why: Released::HandedOver }));
     assert_eq!(done[2], (leaver, Output::Drained));
 }
+
+#[test]
+fn two_clusters_on_one_lan_do_not_hear_each_other() {
+    let mut segment = Segment::new(&["a"]);
+    let now = segment.at();
+    let identity = Identity { speaker: SpeakerName::new("b").unwrap(), boot: 1, cluster: 8 };
+    segment.speakers.insert("b", Election::new(identity, Timing::default(), now));
+    segment.want(VIP);
+    segment.run(ms(2_000));
+    assert_eq!(segment.owners(VIP), ["a", "b"]);
+    let a = &segment.speakers["a"];
+    assert_eq!(a.peers().count(), 0);
+    assert!(a.ignored()[&Ignored::OtherCluster] > 10);
+}
+
+#[test]
+fn frames_that_come_twice_or_from_an_earlier_run_are_counted_and_left_out() {
+    let mut segment = Segment::new(&["a"]);
+    let frame = |boot, counter| {
+        Input::Frame(Frame {
+            cluster: 7,
+            speaker: SpeakerName::new("b").unwrap(),
+            boot,
+            counter,
+            draining: false,
+            listening: false,
+            interval: ms(100),
+            lateness: Duration::ZERO,
+            digest: 0,
+            kind: crate::wire::heartbeat::Kind::Beat,
+            heard: Vec::new(),
+            claims: Vec::new(),
+        })
+    };
+    for (boot, counter) in [(1, 5), (1, 5), (1, 4), (2, 1), (1, 6)] {
+        segment.tell("a", frame(boot, counter));
+    }
+    let ignored = segment.speakers["a"].ignored().clone();
+    assert_eq!(ignored, BTreeMap::from([(Ignored::OldCounter, 2), (Ignored::EarlierBoot, 1)]));
+    assert_eq!(segment.speakers["a"].peers().map(|peer| peer.boot).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn a_restarted_owner_is_followed_at_once_and_gets_nothing_back() {
+    let mut segment = Segment::new(&["a", "b"]);
+    segment.want(VIP);
+    segment.run(ms(2_000));
+    let first = segment.owners(VIP)[0];
+    let second = if first == "a" { "b" } else { "a" };
+    segment.start(first, 2);
+    segment.tell(first, Input::Want { vip: VIP, tier: 0 });
+    let done = segment.run(ms(5_000));
+    let [(_, successor, Output::Acquire { why: Acquired::Restarted, .. })] = done[..] else { panic!("{done:?}") };
+    assert_eq!(successor, second);
+    assert_eq!(segment.owners(VIP), [second]);
+}
+
+#[test]
+fn the_greater_of_two_claims_stays() {
+    let mut segment = Segment::new(&["a"]);
+    segment.want(VIP);
+    segment.run(ms(2_000));
+    // b claims on its own and then comes onto the segment.
+    let mut apart = Segment::new(&["b"]);
+    apart.now += ms(1);
+    apart.want(VIP);
+    apart.run(ms(2_000));
+    segment.speakers.insert("b", apart.speakers.remove("b").unwrap());
+    let done = whats(&segment.run(ms(200)));
+    assert_eq!(done, [("a", Output::Release { vip: VIP, why: Released::Outbid })]);
+    assert_eq!(segment.owners(VIP), ["b"]);
+}
+
+#[test]
+fn unwanted_a_vip_is_handed_over_and_alone_it_is_let_go() {
+    let mut segment = Segment::new(&["a", "b"]);
+    segment.want(VIP);
+    segment.run(ms(2_000));
+    let first = segment.owners(VIP)[0];
+    let second = if first == "a" { "b" } else { "a" };
+    segment.tell(first, Input::Unwant { vip: VIP });
+    assert_eq!(segment.owners(VIP), [first], "it answers until another has claimed");
+    segment.run(ms(100));
+    assert_eq!(segment.owners(VIP), [second]);
+
+    segment.tell(second, Input::Unwant { vip: VIP });
+    let done = whats(&segment.run(ms(2_000)));
+    assert_eq!(done, [(second, Output::Release { vip: VIP, why: Released::NoSuccessor })]);
+}
+
+#[test]
+fn wanted_again_before_another_claims_it_stays() {
+    let mut segment = Segment::new(&["a", "b"]);
+    segment.tell("a", Input::Want { vip: VIP, tier: 0 });
+    segment.run(ms(2_000));
+    segment.tell("a", Input::Unwant { vip: VIP });
+    segment.run(ms(300));
+    segment.tell("a", Input::Want { vip: VIP, tier: 0 });
+    assert_eq!(segment.run(ms(3_000)), [], "no word about it to the announcer");
+    assert_eq!(segment.owners(VIP), ["a"]);
+}
+
+#[test]
+fn a_release_silences_one_that_has_not_heard_of_it() {
+    let mut segment = Segment::new(&["a", "b"]);
+    segment.want(VIP);
+    segment.run(ms(2_000));
+    let owner = segment.owners(VIP)[0];
+    let other = if owner == "a" { "b" } else { "a" };
+    // The owner's watch is stuck; the other hears of the release.
+    segment.tell(other, Input::Withdraw { vip: VIP });
+    let done = whats(&segment.run(ms(1_000)));
+    assert_eq!(done, [(owner, Output::Release { vip: VIP, why: Released::Withdrawn })]);
+    // Another Service gets the address: only who knows that answers.
+    segment.tell(other, Input::Want { vip: VIP, tier: 0 });
+    segment.run(ms(1_000));
+    assert_eq!(segment.owners(VIP), [other]);
+    // Its late word of the old release does not touch the new claim.
+    segment.tell(owner, Input::Withdraw { vip: VIP });
+    segment.tell(owner, Input::Want { vip: VIP, tier: 0 });
+    assert_eq!(segment.run(ms(3_000)), []);
+    assert_eq!(segment.owners(VIP), [other]);
+}
+
+#[test]
+fn a_worse_tier_claims_only_where_no_better_one_does() {
+    let mut segment = Segment::new(&["a", "b", "c"]);
+    for (name, tier) in [("a", 2), ("b", 0), ("c", 1)] {
+        for last in 0..20 {
+            segment.tell(name, Input::Want { vip: IpAddr::from([203, 0, 113, last]), tier });
+        }
+    }
+    segment.run(ms(2_000));
+    // Fair shares bound it, but the best tier has at least its own.
+    let counts: Vec<usize> = ["a", "b", "c"].map(|name| segment.speakers[name].owned().count()).to_vec();
+    assert!(counts[1] >= counts[2] && counts[2] >= counts[0], "{counts:?}");
+}
+
+#[test]
+fn vips_are_spread_evenly_among_those_that_start_together() {
+    let mut segment = Segment::new(&["a", "b", "c"]);
+    for last in 0..30 {
+        segment.want(IpAddr::from([203, 0, 113, last]));
+    }
+    segment.run(ms(2_000));
+    for (name, speaker) in &segment.speakers {
+        assert_eq!(speaker.owned().count(), 10, "{name}");
+    }
+}
+
+#[test]
+fn many_claims_go_in_several_frames_and_are_all_learnt_by_a_newcomer() {
+    let mut segment = Segment::new(&["a"]);
+    for number in 0..1_000u32 {
+        let v4 = std::net::Ipv4Addr::from_bits(0xcb00_7100 + number);
+        segment.want(if number % 2 == 0 { v4.into() } else { v4.to_ipv6_compatible().into() });
+    }
+    segment.run(ms(2_000));
+    segment.start("b", 1);
+    segment.run(ms(700));
+    let known: Vec<usize> = segment.speakers["b"].peers().map(|peer| peer.claims).collect();
+    assert_eq!(known, [1_000]);
+    assert!(!segment.speakers["b"].listening(), "the digests agree");
+}
+
+#[test]
+fn alone_a_drain_ends_at_once() {
+    let mut segment = Segment::new(&["a"]);
+    segment.want(VIP);
+    segment.run(ms(2_000));
+    segment.tell("a", Input::Drain);
+    let done = whats(&segment.run(Duration::ZERO));
+    assert_eq!(done, [("a", Output::Release { vip: VIP, why: Released::NoSuccessor }), ("a", Output::Drained)]);
+}

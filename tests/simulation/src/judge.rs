@@ -10,6 +10,10 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 /// An overlap this short is contention at work, not a move.
 const CONTENTION: Duration = Duration::from_millis(250);
 
+/// Until then the first speakers find each other, and these silences and double answers are allowed.
+const SETTLED: Duration = Duration::from_millis(3_000);
+const BOOT: (Duration, Duration) = (Duration::from_millis(1_000), Duration::from_millis(100));
+
 /// A speaker that has just started only listens this long.
 const LISTENING: Duration = Duration::from_millis(500);
 
@@ -76,7 +80,7 @@ pub struct Judge {
     silent: BTreeMap<(IpAddr, usize), Duration>,
     double: BTreeMap<(IpAddr, usize, usize), Duration>,
     acquired: BTreeMap<(IpAddr, usize), Duration>,
-    /// The longest silence and the longest double answer so far.
+    /// The longest silence and the longest double answer since all have settled.
     pub worst: (Duration, Duration),
 }
 
@@ -114,16 +118,22 @@ impl Judge {
         // What was already so before goes on; what has just ended is measured to now.
         for ((vip, number), since) in &self.silent {
             let lasted = world.now.saturating_sub(*since);
-            self.worst.0 = self.worst.0.max(lasted);
-            if lasted > bounds.silence {
+            let settled = *since >= SETTLED;
+            if settled {
+                self.worst.0 = self.worst.0.max(lasted);
+            }
+            if lasted > if settled { bounds.silence } else { bounds.silence.max(BOOT.0) } {
                 return Err(Violation::Silence { vip: *vip, could: *number, lasted });
             }
             silent.entry((*vip, *number)).and_modify(|new| *new = *since);
         }
         for ((vip, a, b), since) in &self.double {
             let lasted = world.now - *since;
-            self.worst.1 = self.worst.1.max(lasted);
-            if lasted > bounds.double {
+            let settled = *since >= SETTLED;
+            if settled {
+                self.worst.1 = self.worst.1.max(lasted);
+            }
+            if lasted > if settled { bounds.double } else { bounds.double.max(BOOT.1) } {
                 return Err(Violation::Double { vip: *vip, who: (*a, *b), lasted });
             }
             double.entry((*vip, *a, *b)).and_modify(|new| *new = *since);

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use landfall_simulation::{report, scenario, world::World};
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 /// Tries Landfall's election on a simulated LAN.
 #[derive(Parser)]
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
     let mut failed = 0;
     for scenario in chosen {
         let mut bad = Vec::new();
-        let begun = std::time::Instant::now();
+        let mut worst = (Duration::ZERO, Duration::ZERO);
         for seed in &seeds {
             let mut world = World::new(scenario.plan(*seed), *seed);
             match world.run() {
@@ -65,9 +65,17 @@ fn main() -> ExitCode {
                     bad.push(*seed);
                 }
             }
+            let (silence, double) = world.worst();
+            worst = (worst.0.max(silence), worst.1.max(double));
         }
-        let took = begun.elapsed().as_secs_f64();
-        println!("{:14} {} of {} seeds failed {bad:?} ({took:.1} s)", scenario.name, bad.len(), seeds.len());
+        println!(
+            "{:14} {} of {} seeds failed {bad:?}; longest silence {:?}, double answer {:?}",
+            scenario.name,
+            bad.len(),
+            seeds.len(),
+            worst.0,
+            worst.1
+        );
         failed += bad.len();
     }
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

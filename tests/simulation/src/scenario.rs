@@ -31,7 +31,7 @@ impl Scenario {
                 lan: Quality::default(),
                 actions: Vec::new(),
                 length: ms(12_000),
-                bounds: Bounds { silence: ms(800), double: ms(100), needless_moves: false },
+                bounds: Bounds { silence: ms(500), double: ms(60), needless_moves: false },
             },
         };
         (self.make)(&mut draft);
@@ -150,8 +150,8 @@ impl Draft {
         let lost = self.rng.random_range(0..=most);
         self.plan.lan =
             Quality { lost, doubled: self.rng.random_range(0..20), overtaken: self.rng.random_range(0..50) };
-        self.plan.bounds.silence = ms(2_500);
-        self.plan.bounds.double = ms(1_500);
+        self.plan.bounds.silence = ms(1_000);
+        self.plan.bounds.double = ms(300);
     }
 }
 
@@ -185,7 +185,7 @@ fn restart_twice(draft: &mut Draft) {
         Action::Pause { who: Who::OwnerOf(which), length, backlog }
     };
     draft.at(later, second);
-    draft.plan.bounds.silence = ms(1_500);
+    draft.plan.bounds.silence = ms(800);
 }
 
 fn pause(draft: &mut Draft) {
@@ -200,7 +200,7 @@ fn pause_crash(draft: &mut Draft) {
     pause(draft);
     let (at, who) = (draft.between(4_000, 9_000), draft.owner());
     draft.at(at, Action::Crash(who));
-    draft.plan.bounds.silence = ms(1_200);
+    draft.plan.bounds.silence = ms(1_000);
 }
 
 fn calm_lossy(draft: &mut Draft) {
@@ -212,14 +212,15 @@ fn calm_lossy(draft: &mut Draft) {
 fn very_lossy(draft: &mut Draft) {
     crash(draft);
     draft.lossy(200);
-    draft.plan.bounds = Bounds { silence: ms(4_000), double: ms(2_500), needless_moves: true };
+    draft.plan.bounds = Bounds { silence: ms(1_500), double: ms(500), needless_moves: true };
 }
 
 fn starved(draft: &mut Draft) {
     draft.start();
     draft.at(ms(4_000), Action::Starve(ms(200)));
     draft.plan.length = ms(34_000);
-    draft.plan.bounds = Bounds { silence: ms(2_500), double: ms(1_000), needless_moves: true };
+    // Until frames tell how late their sender is, two speakers rarely take one another for dead.
+    draft.plan.bounds = Bounds { silence: ms(1_000), double: ms(500), needless_moves: true };
 }
 
 fn halves(draft: &mut Draft) {
@@ -234,7 +235,7 @@ fn halves(draft: &mut Draft) {
     }
     draft.at(at + length, Action::Heal);
     draft.plan.length = at + length + ms(6_000);
-    draft.plan.bounds.double = ms(1_100);
+    draft.plan.bounds = Bounds { silence: ms(800), double: ms(200), ..draft.plan.bounds };
 }
 
 fn pair(draft: &mut Draft) {
@@ -246,6 +247,7 @@ fn pair(draft: &mut Draft) {
     draft.at(at, Action::Cut(b, a));
     draft.at(at + length, Action::Heal);
     draft.plan.length = at + length + ms(6_000);
+    draft.plan.bounds.silence = ms(0);
 }
 
 fn one_way(draft: &mut Draft) {
@@ -256,6 +258,7 @@ fn one_way(draft: &mut Draft) {
     draft.at(at, Action::Cut(a, b));
     draft.at(at + length, Action::Heal);
     draft.plan.length = at + length + ms(6_000);
+    draft.plan.bounds.silence = ms(0);
 }
 
 fn deaf(draft: &mut Draft) {
@@ -265,7 +268,7 @@ fn deaf(draft: &mut Draft) {
     draft.at(at, Action::Deafen(who));
     draft.at(at + length, Action::Heal);
     draft.plan.length = at + length + ms(6_000);
-    draft.plan.bounds.double = ms(1_100);
+    draft.plan.bounds.double = ms(300);
     // Where the others own nothing they speak once a second, and it takes that much longer to tell who misses it.
     draft.plan.bounds.silence = ms(4_000);
 }
@@ -288,8 +291,7 @@ fn drain(draft: &mut Draft) {
     draft.start();
     let (at, who) = (draft.between(4_000, 5_500), draft.owner());
     draft.at(at, Action::Drain(who, None));
-    // The silence of the start is what no drain may add to.
-    draft.plan.bounds.double = ms(20);
+    draft.plan.bounds = Bounds { silence: ms(0), double: ms(5), ..draft.plan.bounds };
 }
 
 fn rolling(draft: &mut Draft) {
@@ -301,6 +303,7 @@ fn rolling(draft: &mut Draft) {
         at += back + draft.between(1_100, 3_000);
     }
     draft.plan.length = at + ms(4_000);
+    draft.plan.bounds = Bounds { silence: ms(0), double: ms(5), ..draft.plan.bounds };
 }
 
 fn drain_crash(draft: &mut Draft) {
@@ -358,7 +361,7 @@ fn clocks(draft: &mut Draft) {
         at += draft.between(3_000, 4_000);
     }
     draft.plan.length = ms(18_000);
-    draft.plan.bounds.silence = ms(1_200);
+    draft.plan.bounds.silence = ms(800);
 }
 
 fn many(draft: &mut Draft) {
@@ -395,5 +398,5 @@ fn mixed(draft: &mut Draft) {
     }
     draft.lossy(30);
     draft.plan.length = ms(32_000);
-    draft.plan.bounds = Bounds { silence: ms(4_000), double: ms(2_500), needless_moves: true };
+    draft.plan.bounds = Bounds { silence: ms(4_000), double: ms(500), needless_moves: true };
 }

@@ -431,6 +431,11 @@ impl World {
         self.trace.push_back(format!("{:>10.3} ms  {line}", self.now.as_secs_f64() * 1e3));
     }
 
+    /// The longest silence and the longest double answer since all have settled.
+    pub fn worst(&self) -> (Duration, Duration) {
+        self.judge.worst
+    }
+
     /// The trace's last lines.
     pub fn trace(&self) -> impl Iterator<Item = &str> {
         self.trace.iter().map(String::as_str)
