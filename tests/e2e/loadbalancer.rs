@@ -1,7 +1,7 @@
 //! Example 2: the least that is needed.
 
 use crate::{
-    lab::Lab,
+    lab::{Lab, report},
     objects::{ALLOCATED, FINALIZER, RECORD, allocated},
     sight::host,
 };
@@ -11,6 +11,7 @@ fn a_service_gets_an_address_and_the_lan_is_answered_there() {
     let lab = Lab::up();
     let start = lab.apply_example("2-loadbalancer.yaml");
     let vip = lab.address("web");
+    report("loadbalancer: kubectl apply to the address in the status", start.elapsed());
     assert_eq!(vip.to_string(), "198.51.100.100", "the pool's lowest address is free");
     let page = lab.first_answer("loadbalancer", start, &[], &format!("http://{}:30080", host(vip)));
     assert!(page.contains("nginx"), "{page}");
