@@ -1,6 +1,7 @@
 //! The rules, each driven by hand: a few speakers on a perfect wire, time moved from deadline to deadline.
 
 use super::*;
+use crate::wire::heartbeat::{Claim, Kind, State};
 
 const VIP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 10));
 
@@ -143,24 +144,12 @@ fn two_clusters_on_one_lan_do_not_hear_each_other() {
 #[test]
 fn frames_that_come_twice_or_from_an_earlier_run_are_counted_and_left_out() {
     let mut segment = Segment::new(&["a"]);
-    let frame = |boot, counter| {
-        Input::Frame(Frame {
-            cluster: 7,
-            speaker: SpeakerName::new("b").unwrap(),
-            boot,
-            counter,
-            draining: false,
-            listening: false,
-            interval: ms(100),
-            lateness: Duration::ZERO,
-            digest: 0,
-            kind: crate::wire::heartbeat::Kind::Beat,
-            heard: Vec::new(),
-            claims: Vec::new(),
-        })
+    let from = |boot, counter| match frame("b", counter, Kind::Beat, Vec::new()) {
+        Input::Frame(frame) => Input::Frame(Frame { boot, ..frame }),
+        other => other,
     };
     for (boot, counter) in [(1, 5), (1, 5), (1, 4), (2, 1), (1, 6)] {
-        segment.tell("a", frame(boot, counter));
+        segment.tell("a", from(boot, counter));
     }
     let ignored = segment.speakers["a"].ignored().clone();
     assert_eq!(ignored, BTreeMap::from([(Ignored::OldCounter, 2), (Ignored::EarlierBoot, 1)]));
@@ -298,4 +287,120 @@ fn alone_a_drain_ends_at_once() {
     segment.tell("a", Input::Drain);
     let done = whats(&segment.run(Duration::ZERO));
     assert_eq!(done, [("a", Output::Release { vip: VIP, why: Released::NoSuccessor }), ("a", Output::Drained)]);
+}
+
+/// A frame of a speaker that is not there itself.
+fn frame(name: &str, counter: u64, kind: Kind, claims: Vec<Claim>) -> Input {
+    Input::Frame(Frame {
+        cluster: 7,
+        speaker: SpeakerName::new(name).unwrap(),
+        boot: 1,
+        counter,
+        draining: false,
+        listening: false,
+        interval: ms(10_000),
+        lateness: Duration::ZERO,
+        digest: 0,
+        kind,
+        heard: Vec::new(),
+        claims,
+    })
+}
+
+fn id(name: &str) -> SpeakerId {
+    hash::speaker_id(&SpeakerName::new(name).unwrap())
+}
+
+/// Two speakers that both want the VIP: the owner, then the other.
+fn owner_and_other() -> (Segment, &'static str, &'static str) {
+    let mut segment = Segment::new(&["a", "b"]);
+    segment.want(VIP);
+    segment.run(ms(2_000));
+    let owner = segment.owners(VIP)[0];
+    (segment, owner, if owner == "a" { "b" } else { "a" })
+}
+
+#[test]
+fn a_suspect_answers_at_once() {
+    let mut segment = Segment::new(&["a"]);
+    segment.run(ms(2_000));
+    let now = segment.at();
+    let a = segment.speakers.get_mut("a").unwrap();
+    let out = a.handle(frame("b", 1, Kind::Ask { suspect: id("a") }, Vec::new()), now);
+    assert!(matches!(&out[..], [Output::Send(Frame { kind: Kind::Beat, .. })]), "{out:?}");
+}
+
+#[test]
+fn a_newcomer_soon_knows_those_that_speak_seldom() {
+    let mut segment = Segment::new(&["a"]);
+    segment.run(ms(2_100));
+    segment.start("b", 1);
+    segment.run(ms(25));
+    assert_eq!(segment.speakers["b"].peers().count(), 1);
+}
+
+#[test]
+fn a_claim_is_in_three_frames() {
+    let mut segment = Segment::new(&["a"]);
+    segment.want(VIP);
+    let mut times = Vec::new();
+    for _ in 0..100 {
+        let a = segment.speakers.get_mut("a").unwrap();
+        segment.now = segment.now.max(a.deadline().unwrap());
+        let now = Now { mono: segment.now, wall: segment.now };
+        for output in a.handle(Input::Timer, now) {
+            if matches!(output, Output::Send(frame) if frame.claims.iter().any(|claim| claim.vip == VIP)) {
+                times.push(segment.now.as_millis());
+            }
+        }
+    }
+    assert_eq!(times, [1_500, 1_540, 1_580]);
+}
+
+#[test]
+fn after_a_pause_it_hears_what_others_claimed_before_it_claims() {
+    let (mut segment, owner, other) = owner_and_other();
+    let new = IpAddr::from([203, 0, 113, 99]);
+    segment.want(new);
+    // The other stands still before it can claim, and what is said meanwhile is lost.
+    let paused = segment.speakers.remove(other).unwrap();
+    segment.run(ms(2_000));
+    assert_eq!(segment.owners(new), [owner]);
+    segment.speakers.insert(other, paused);
+    assert_eq!(segment.run(ms(2_000)), []);
+    assert_eq!(segment.owners(new), [owner]);
+}
+
+#[test]
+fn a_change_that_was_lost_is_found_by_the_digest() {
+    let (mut segment, owner, other) = owner_and_other();
+    let paused = segment.speakers.remove(other).unwrap();
+    segment.tell(owner, Input::Unwant { vip: VIP });
+    segment.run(ms(2_000));
+    segment.speakers.insert(other, paused);
+    segment.run(ms(1_000));
+    assert_eq!(segment.owners(VIP), [other]);
+}
+
+#[test]
+fn a_live_owner_leaves_by_its_own_word_alone() {
+    let (mut segment, owner, other) = owner_and_other();
+    let of = Some(Holder { speaker: id(owner), boot: 1 });
+    let epoch = segment.speakers[owner].claims.get(VIP).unwrap().epoch;
+    let claim = Claim { vip: VIP, epoch, firm: true, state: State::Vacant, of };
+    segment.tell(other, frame("c", 1, Kind::Beat, vec![claim]));
+    assert_eq!(segment.run(ms(2_000)), []);
+    assert_eq!(segment.owners(VIP), [owner]);
+}
+
+#[test]
+fn an_owner_goes_on_above_a_greater_claim_that_nobody_stands_behind() {
+    let (mut segment, owner, _) = owner_and_other();
+    let epoch = segment.speakers[owner].claims.get(VIP).unwrap().epoch + 60_000;
+    let of = Some(Holder { speaker: id("gone"), boot: 1 });
+    let claim = Claim { vip: VIP, epoch, firm: true, state: State::Vacant, of };
+    segment.all(frame("c", 1, Kind::Beat, vec![claim]));
+    assert_eq!(segment.run(ms(2_000)), []);
+    assert_eq!(segment.owners(VIP), [owner]);
+    assert_eq!(segment.speakers[owner].claims.get(VIP).unwrap().epoch, epoch + 1);
 }
