@@ -1,7 +1,11 @@
 //! Runs scenarios by seed: one again with its trace, a range of seeds, or the table of take-over times.
 
 use clap::Parser;
-use landfall_simulation::{report, scenario, world::World};
+use landfall_simulation::{
+    report,
+    scenario::{self, Seeds},
+    world::World,
+};
 use std::{process::ExitCode, time::Duration};
 
 /// Tries Landfall's election on a simulated LAN.
@@ -16,6 +20,9 @@ struct Arguments {
     /// How many seeds.
     #[arg(long, default_value_t = 1)]
     count: u64,
+    /// Takes the seeds from this file, such as `tests/simulation/seeds/tuning.txt`, in place of `seed` and `count`.
+    #[arg(long)]
+    seeds: Option<std::path::PathBuf>,
     /// Prints the trace of runs that succeed, too.
     #[arg(long)]
     trace: bool,
@@ -29,13 +36,23 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let seeds: Vec<u64> = (arguments.seed..arguments.seed + arguments.count).collect();
+    let counted: Vec<u64> = (arguments.seed..arguments.seed + arguments.count).collect();
+    let file = match arguments.seeds.as_deref().map(|path| (path, std::fs::read_to_string(path))) {
+        None => None,
+        Some((path, text)) => match text.ok().as_deref().and_then(Seeds::parse) {
+            Some(seeds) => Some(seeds),
+            None => {
+                eprintln!("{} is no file of lines of scenario, first seed and count", path.display());
+                return ExitCode::FAILURE;
+            }
+        },
+    };
     if arguments.list {
         scenario::ALL.iter().for_each(|scenario| println!("{:14} {}", scenario.name, scenario.tries));
         return ExitCode::SUCCESS;
     }
     if arguments.table {
-        print!("{}", report::table(&seeds));
+        print!("{}", report::table(&counted));
         return ExitCode::SUCCESS;
     }
     let chosen: Vec<&scenario::Scenario> = match &arguments.scenario {
@@ -50,6 +67,7 @@ fn main() -> ExitCode {
     };
     let mut failed = 0;
     for scenario in chosen {
+        let seeds = file.as_ref().map_or_else(|| counted.clone(), |file| file.of(scenario.name).collect());
         let mut bad = Vec::new();
         let mut worst = (Duration::ZERO, Duration::ZERO);
         for seed in &seeds {
