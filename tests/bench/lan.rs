@@ -1,0 +1,155 @@
+//! The client host's end of the LAN, at the level of frames: questions by ARP and NDP, and how long their answers take.
+
+use anyhow::{Context, Result};
+use landfall::net::{PacketSocket, links};
+use landfall_core::wire::{
+    arp,
+    ethernet::{self, Frame, Header, MacAddr},
+    ndp,
+};
+use landfall_sandbox::Netns;
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+/// One interface of a host, asking.
+pub struct Asker {
+    socket: PacketSocket,
+    mac: MacAddr,
+    ipv4: Ipv4Addr,
+    ipv6: Ipv6Addr,
+    buffer: [u8; 1514],
+}
+
+impl Asker {
+    /// On `eth0` of the namespace of the calling thread, inside a tokio runtime.
+    ///
+    /// # Errors
+    /// Where there is no such interface, or no packet socket to be had.
+    pub async fn open() -> Result<Self> {
+        let table = links().await?.changed().await?;
+        let link = table.values().find(|link| link.name == "eth0").context("there is no eth0")?;
+        let own = |address: IpAddr| link.addresses.iter().any(|net| net.addr() == address);
+        let ipv4 = link.addresses.iter().find_map(|net| match net.addr() {
+            IpAddr::V4(ip) if own(ip.into()) => Some(ip),
+            _ => None,
+        });
+        let ipv6 = link.addresses.iter().find_map(|net| match net.addr() {
+            IpAddr::V6(ip) if !ip.is_unicast_link_local() => Some(ip),
+            _ => None,
+        });
+        Ok(Self {
+            socket: PacketSocket::open(link.index)?,
+            mac: link.mac.context("eth0 is no Ethernet")?,
+            ipv4: ipv4.context("eth0 has no IPv4 address")?,
+            ipv6: ipv6.context("eth0 has no IPv6 address")?,
+            buffer: [0; 1514],
+        })
+    }
+
+    /// Asks who has `target`, and returns who answered first, and after how long; none at the end of `patience`.
+    ///
+    /// # Errors
+    /// Where the interface is down.
+    pub async fn ask(&mut self, target: IpAddr, patience: Duration) -> Result<Option<(MacAddr, Duration)>> {
+        // What came late for an earlier question is none of this one's.
+        while self.socket.try_recv(&mut self.buffer)?.is_some() {}
+        let question: Frame = match target {
+            IpAddr::V4(target) => arp::request(self.mac, self.ipv4, target),
+            IpAddr::V6(target) => ndp::solicitation(self.mac, self.ipv6, target),
+        };
+        let start = Instant::now();
+        self.socket.send(&question)?;
+        loop {
+            let left = patience.saturating_sub(start.elapsed());
+            let received = tokio::time::timeout(left, self.socket.recv(&mut self.buffer)).await;
+            let Ok(received) = received else { return Ok(None) };
+            let frame = &self.buffer[..received?.len];
+            if let Some(by) = answer(frame, target) {
+                return Ok(Some((by, start.elapsed())));
+            }
+        }
+    }
+}
+
+/// Who says in `frame` that it has `target`.
+fn answer(frame: &[u8], target: IpAddr) -> Option<MacAddr> {
+    let (header, payload) = Header::parse(frame).ok()?;
+    match (header.ethertype, target) {
+        (ethernet::ARP, IpAddr::V4(target)) => {
+            let packet = arp::Repr::parse(payload).ok()?;
+            (packet.operation == arp::Operation::Reply && packet.sender_ip == target).then_some(packet.sender_mac)
+        }
+        (ethernet::IPV6, IpAddr::V6(target)) => {
+            let packet = ndp::Repr::parse(payload).ok()?;
+            let says = matches!(packet.message, ndp::Message::Advertisement { .. }) && packet.target == target;
+            says.then_some(header.source)
+        }
+        _ => None,
+    }
+}
+
+/// Runs `work` in a namespace, on a runtime of its own.
+///
+/// # Errors
+/// Its own, and where the namespace cannot be entered.
+pub fn inside<T: Send>(netns: &Netns, work: impl AsyncFnOnce() -> Result<T> + Send) -> Result<T> {
+    netns.enter(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(work())
+    })?
+}
+
+/// Asks for one address again and again, and remembers the longest time without an answer.
+pub struct Watch {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<Result<Result<Duration>>>,
+}
+
+impl Watch {
+    /// Asks every `interval` from now on.
+    pub fn start(netns: &Netns, target: IpAddr, interval: Duration) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopping = stop.clone();
+        let thread = netns.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(longest_gap(target, interval, &stopping))
+        });
+        Self { stop, thread }
+    }
+
+    /// Stops, and says the longest time between the questions around a gap: from the first that was not answered to the next
+    /// that was. Zero where all were.
+    ///
+    /// # Errors
+    /// What went wrong meanwhile.
+    pub fn stop(self) -> Result<Duration> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.join().map_err(|_| anyhow::anyhow!("the asking thread panicked"))??
+    }
+}
+
+async fn longest_gap(target: IpAddr, interval: Duration, stop: &AtomicBool) -> Result<Duration> {
+    let mut asker = Asker::open().await?;
+    let mut longest = Duration::ZERO;
+    let mut unanswered = None;
+    while !stop.load(Ordering::Relaxed) {
+        let asked = Instant::now();
+        match asker.ask(target, interval).await? {
+            None => {
+                unanswered.get_or_insert(asked);
+            }
+            Some(_) => {
+                longest = longest.max(unanswered.take().map_or(Duration::ZERO, |since: Instant| asked - since));
+                tokio::time::sleep(interval.saturating_sub(asked.elapsed())).await;
+            }
+        }
+    }
+    Ok(longest.max(unanswered.map_or(Duration::ZERO, |since| since.elapsed())))
+}

@@ -1,0 +1,143 @@
+//! `make bench`: measures everything on one sandbox and writes `docs/benchmarks.md`.
+//!
+//! `LANDFALL_BENCH=quick` tries everything a few times and writes the page to standard output instead.
+
+use anyhow::{Context, Result, ensure};
+use landfall_bench::{
+    answer, create,
+    lab::{Lab, service},
+    machine,
+    memory::Memory,
+    report::Figures,
+    silence::{self, Fault},
+};
+use landfall_sandbox::wait_for;
+use serde_json::{Value, json};
+use std::{
+    env, fs,
+    net::IpAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// How often everything is tried.
+struct Trials {
+    creates: usize,
+    questions: usize,
+    vips: usize,
+    faults: usize,
+}
+
+fn main() -> Result<()> {
+    // `cargo test --benches` and the like call every benchmark with other arguments: it measures when `cargo bench` does.
+    if !env::args().any(|argument| argument == "--bench") {
+        return Ok(());
+    }
+    let quick = env::var("LANDFALL_BENCH").is_ok_and(|value| value == "quick");
+    let trials = if quick {
+        Trials { creates: 5, questions: 500, vips: 100, faults: 2 }
+    } else {
+        Trials { creates: 100, questions: 10_000, vips: 1000, faults: 30 }
+    };
+    let page = measure(&trials)?.page();
+    if quick {
+        println!("{page}");
+        return Ok(());
+    }
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/benchmarks.md");
+    fs::write(&path, page).with_context(|| format!("writing {}", path.display()))?;
+    eprintln!("bench: docs/benchmarks.md is written");
+    Ok(())
+}
+
+fn measure(trials: &Trials) -> Result<Figures> {
+    let start = Instant::now();
+    let step = |what: &str| eprintln!("bench: {:>5.0} s  {what}", start.elapsed().as_secs_f64());
+    step("bringing the cluster up");
+    let mut machine = machine::describe()?;
+    let lab = Lab::up()?;
+    let up = start.elapsed();
+    let version = lab.sandbox.kubectl(&["version", "-o", "json"])?;
+    let version: Value = serde_json::from_str(&version)?;
+    let version = version["serverVersion"]["gitVersion"].as_str().context("the API server has no version")?;
+    machine.push(("Kubernetes", version.to_owned()));
+
+    step("creating Services");
+    let create = create::measure(&lab, trials.creates)?;
+
+    let mut answers = Vec::new();
+    step("asking for one address of each family");
+    let [v4, v6] = dual_stack(&lab)?;
+    answers.push(("ARP, 1 VIP".to_owned(), answer::measure(&lab, v4, trials.questions)?));
+    answers.push(("NDP, 1 VIP".to_owned(), answer::measure(&lab, v6, trials.questions)?));
+
+    let mut silences = Vec::new();
+    for fault in Fault::ALL {
+        step(&format!("{} times: {}", trials.faults, fault.describe()));
+        silences.push((fault, silence::measure(&lab, fault, trials.faults)?));
+    }
+
+    step(&format!("creating {} Services", trials.vips));
+    let vip = many(&lab, trials.vips)?;
+    answers.push((format!("ARP, {} VIPs", trials.vips), answer::measure(&lab, vip, trials.questions)?));
+    let memory = (trials.vips + 1, memory(&lab)?);
+    step("done");
+    Ok(Figures { machine, up, create, answers, memory, silences })
+}
+
+/// A Service with an address of each family.
+fn dual_stack(lab: &Lab) -> Result<[IpAddr; 2]> {
+    let mut both = service("dual-stack", "echo");
+    both["spec"]["ipFamilyPolicy"] = "RequireDualStack".into();
+    lab.sandbox.apply(&both.to_string())?;
+    wait_for("an address of each family", Duration::from_secs(30), || {
+        let service = lab.sandbox.get(&["service", "dual-stack"])?;
+        let ip = |index: usize| -> Result<IpAddr> {
+            let ip = service["status"]["loadBalancer"]["ingress"][index]["ip"].as_str();
+            Ok(ip.context("not yet")?.parse()?)
+        };
+        Ok([ip(0)?, ip(1)?])
+    })
+}
+
+/// So many Services of the large pool; returns the last one's address, which a node answers for.
+fn many(lab: &Lab, count: usize) -> Result<IpAddr> {
+    let objects: Vec<Value> = (0..count)
+        .map(|index| {
+            let mut object = service(&format!("many-{index}"), "echo");
+            object["metadata"]["annotations"] = json!({"landfall.dev/pool": "large"});
+            object
+        })
+        .collect();
+    for part in objects.chunks(250) {
+        lab.sandbox.apply(&json!({"apiVersion": "v1", "kind": "List", "items": part}).to_string())?;
+    }
+    wait_for("every Service to have an address", Duration::from_secs(120), || {
+        let list = lab.sandbox.api().get("/api/v1/namespaces/default/services")?;
+        let services = list["items"].as_array().context("no list")?;
+        let large = |service: &&Value| service["metadata"]["annotations"]["landfall.dev/pool"] == "large";
+        let addresses: Vec<&str> = services
+            .iter()
+            .filter(large)
+            .filter_map(|service| service["status"]["loadBalancer"]["ingress"][0]["ip"].as_str())
+            .collect();
+        ensure!(addresses.len() == count, "{} of {count} have one", addresses.len());
+        addresses.last().context("there are none")?.parse().context("no address")
+    })
+}
+
+fn memory(lab: &Lab) -> Result<Vec<(String, Memory)>> {
+    let leader = lab.landfall.leader(&lab.sandbox)?.name().to_owned();
+    let mut processes = Vec::new();
+    for controller in lab.landfall.controllers() {
+        let role = if controller.name() == leader { "controller, leading" } else { "controller, waiting" };
+        processes.push((role.to_owned(), Memory::of(controller)?));
+    }
+    for (node, speaker) in lab.landfall.speakers() {
+        processes.push((format!("speaker on {node}"), Memory::of(speaker)?));
+    }
+    for process in lab.sandbox.processes().iter().filter(|process| process.name().contains("kube-proxy")).take(1) {
+        processes.push((process.name().to_owned(), Memory::of(process)?));
+    }
+    Ok(processes)
+}
