@@ -4,10 +4,11 @@ use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Service;
 use kube::{
-    Api, Client, Config,
+    Api, Config,
     api::{DeleteParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
+use landfall::cluster::client;
 use landfall_sandbox::Cluster;
 use serde_json::{Value, json};
 use std::{
@@ -31,7 +32,8 @@ impl Services {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let file = Kubeconfig::read_from(cluster.kubeconfig())?;
         let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
-        Ok(Self(Api::namespaced(Client::try_from(config)?, "default")))
+        // The client of Landfall itself: kube's own waits for acknowledgements (no TCP_NODELAY).
+        Ok(Self(Api::namespaced(client::connect(&config)?, "default")))
     }
 
     /// Creates a Service, and says how long the call took.

@@ -37,7 +37,7 @@ fn main() -> Result<()> {
     let trials = if quick {
         Trials { creates: 5, questions: 500, vips: 100, faults: 2 }
     } else {
-        Trials { creates: 100, questions: 10_000, vips: 1000, faults: 30 }
+        Trials { creates: 100, questions: 10_000, vips: 1000, faults: 20 }
     };
     let page = measure(&trials)?.page();
     if quick {

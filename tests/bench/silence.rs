@@ -80,7 +80,12 @@ fn try_once(lab: &Lab, fault: Fault, trial: usize, figures: &mut Figures) -> Res
         services.patch_spec(&name, serde_json::json!({"selector": selector})).await
     })?;
     let client = lab.sandbox.client();
-    let probe = client.probe(SocketAddr::new(vip, 7), 1000)?;
+    let target = SocketAddr::new(vip, 7);
+    // Once kube-proxy has its rules nothing is lost but by the fault.
+    let warm = client.probe(target, 100)?;
+    warm.wait_answers(50, crate::api::PATIENCE)?;
+    warm.stop()?;
+    let probe = client.probe(target, 1000)?;
     let watch = Watch::start(&client, vip, Duration::from_millis(10));
     probe.wait_answers(500, crate::api::PATIENCE)?;
     strike(lab, fault, &owner)?;
