@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     net::{SocketAddr, UdpSocket},
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
@@ -21,8 +21,27 @@ pub struct Probe {
     target: SocketAddr,
     stopping: Arc<AtomicBool>,
     answered: Arc<AtomicU64>,
+    silence: Arc<Mutex<Silence>>,
     sender: Option<JoinHandle<u64>>,
-    receiver: Option<JoinHandle<(u64, Duration)>>,
+    receiver: Option<JoinHandle<u64>>,
+}
+
+/// The time between answers, by one clock for all who ask.
+#[derive(Debug, Default)]
+struct Silence {
+    last: Option<Instant>,
+    longest: Duration,
+}
+
+impl Silence {
+    fn since_last(&self) -> Duration {
+        self.last.map_or(Duration::ZERO, |last| last.elapsed())
+    }
+
+    fn end(&mut self) {
+        self.longest = self.longest.max(self.since_last());
+        self.last = Some(Instant::now());
+    }
 }
 
 /// What a client saw.
@@ -53,16 +72,16 @@ impl Client {
         let socket = self.enter(|| UdpSocket::bind(any))?.context("cannot open a UDP socket")?;
         socket.set_read_timeout(Some(Duration::from_millis(20)))?;
         let stopping = Arc::new(AtomicBool::new(false));
-        let answered = Arc::new(AtomicU64::new(0));
+        let (answered, silence) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::default()));
         let sender = thread::spawn({
             let (socket, stopping) = (socket.try_clone()?, stopping.clone());
             move || send(&socket, target, Duration::from_secs(1) / per_second.max(1), &stopping)
         });
         let receiver = thread::spawn({
-            let (stopping, answered) = (stopping.clone(), answered.clone());
-            move || receive(&socket, target, &stopping, &answered)
+            let (stopping, answered, silence) = (stopping.clone(), answered.clone(), silence.clone());
+            move || receive(&socket, target, &stopping, &answered, &silence)
         });
-        Ok(Probe { target, stopping, answered, sender: Some(sender), receiver: Some(receiver) })
+        Ok(Probe { target, stopping, answered, silence, sender: Some(sender), receiver: Some(receiver) })
     }
 }
 
@@ -80,6 +99,18 @@ impl Probe {
         })
     }
 
+    /// Waits until no answer has come for so long, after the first one.
+    ///
+    /// # Errors
+    /// When answers go on for `timeout`.
+    pub fn wait_silence(&self, silence: Duration, timeout: Duration) -> Result<()> {
+        wait_for(&format!("{} to be silent", self.target), timeout, || {
+            let seen = self.silence.lock().unwrap_or_else(PoisonError::into_inner).since_last();
+            anyhow::ensure!(seen >= silence, "it was for {seen:?}");
+            Ok(())
+        })
+    }
+
     /// Stops, and tells what was seen.
     ///
     /// # Errors
@@ -89,8 +120,10 @@ impl Probe {
         let panicked = |_| anyhow!("the probe panicked");
         let sent = self.sender.take().context("stopped already")?.join().map_err(panicked)?;
         let receiver = self.receiver.take().context("stopped already")?;
-        let (received, longest_silence) = receiver.join().map_err(|_| anyhow!("the probe panicked"))?;
-        Ok(ProbeReport { sent, received, longest_silence })
+        let received = receiver.join().map_err(|_| anyhow!("the probe panicked"))?;
+        let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
+        silence.end();
+        Ok(ProbeReport { sent, received, longest_silence: silence.longest })
     }
 }
 
@@ -113,10 +146,14 @@ fn send(socket: &UdpSocket, target: SocketAddr, interval: Duration, stopping: &A
     number
 }
 
-fn receive(socket: &UdpSocket, target: SocketAddr, stopping: &AtomicBool, answered: &AtomicU64) -> (u64, Duration) {
+fn receive(
+    socket: &UdpSocket,
+    target: SocketAddr,
+    stopping: &AtomicBool,
+    answered: &AtomicU64,
+    silence: &Mutex<Silence>,
+) -> u64 {
     let mut seen = BTreeSet::new();
-    let mut last: Option<Instant> = None;
-    let mut longest = Duration::ZERO;
     let mut buffer = [0; 512];
     while !stopping.load(Ordering::Relaxed) {
         let Ok((n, from)) = socket.recv_from(&mut buffer) else { continue };
@@ -124,11 +161,9 @@ fn receive(socket: &UdpSocket, target: SocketAddr, stopping: &AtomicBool, answer
         let number = reply.ok().and_then(|reply| reply.probe.parse::<u64>().ok());
         let Some(number) = number.filter(|_| from == target) else { continue };
         if seen.insert(number) {
-            let now = Instant::now();
-            longest = last.map_or(longest, |last| longest.max(now - last));
-            last = Some(now);
+            silence.lock().unwrap_or_else(PoisonError::into_inner).end();
             answered.fetch_add(1, Ordering::Relaxed);
         }
     }
-    (seen.len() as u64, last.map_or(longest, |last| longest.max(last.elapsed())))
+    seen.len() as u64
 }
