@@ -62,13 +62,9 @@ command -v cargo >/dev/null || lacks "cargo: install rustup, https://rustup.rs"
 
 # --- Go, for Kubernetes' own programs; not where all of them are built already.
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n1)" = "$2" ]; }
-if command -v go >/dev/null; then
-    version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//; s/[^0-9.].*//')
-    at_least "${version:-0}" 1.21 ||
-        lacks "Go 1.26, or 1.21 and later, which fetches 1.26 by itself (here: ${version:-none}): https://go.dev/dl"
-else
-    lacks "Go 1.26, or 1.21 and later, which fetches 1.26 by itself: https://go.dev/dl"
-fi
+version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//; s/[^0-9.].*//')
+"$here/tools/install.sh" --check >/dev/null || at_least "${version:-0}" 1.21 ||
+    lacks "Go 1.26, or 1.21 and later, which fetches 1.26 by itself (here: ${version:-none}): https://go.dev/dl"
 
 # --- Room. What earlier builds have taken already counts.
 memory=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)

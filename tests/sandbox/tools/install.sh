@@ -3,11 +3,15 @@
 # the folder they are in.
 # Each is cached by its module's pins outside target/, so a second call takes no time. Runs as the caller, never as root
 # by itself. kube-apiserver, etcd and kubectl are taken from KUBEBUILDER_ASSETS where it names a folder that has them.
+# With --check it builds nothing, and fails where something is to be built.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${LANDFALL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/landfall}
 export CGO_ENABLED=0 GOTOOLCHAIN="${GOTOOLCHAIN:-auto}" GOFLAGS="${GOFLAGS:-} -mod=mod"
 [ "$GOTOOLCHAIN" = local ] && export GOTOOLCHAIN=auto
+
+check=""
+[ "${1:-}" = --check ] && check=1
 
 say() { printf '%s\n' "$*" >&2; }
 pins() { (cd "$here/$1" && cat go.mod go.sum $(ls prepare.sh 2>/dev/null) | sha256sum | cut -c1-12); }
@@ -23,6 +27,7 @@ build() {
     store=$cache/build/$module-$(pins "$module")
     mkdir -p "$store"
     if [ ! -x "$store/$name" ]; then
+        [ -z "$check" ] || exit 1
         local start=$SECONDS
         say "tools: building $name (once; cached in $store)"
         rm -rf "$store/src"
