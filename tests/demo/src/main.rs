@@ -6,7 +6,7 @@
 mod show;
 
 use anyhow::{Context, Result, ensure};
-use landfall_sandbox::{Landfall, LandfallOptions, PodSpec, Sandbox, wait_for};
+use landfall_sandbox::{LandfallOptions, PodSpec, Sandbox, wait_for};
 use serde_json::{Value, json};
 use show::Show;
 use std::{
@@ -43,7 +43,7 @@ fn run() -> Result<()> {
     let before = versions(&sandbox)?;
     show.step("example 1 is applied: a ClusterIP, a NodePort, a headless and an ExternalName Service");
 
-    let landfall = start(&sandbox)?;
+    start(&sandbox)?;
     show.step("Landfall runs: two controllers, of which one leads, and a speaker on each node");
     for example in
         ["2-loadbalancer", "3-ingress", "4-dual-stack", "5-requested-address", "6-tcp-and-udp", "7-local-traffic"]
@@ -78,7 +78,6 @@ fn run() -> Result<()> {
     show.output("kubectl get ingress", &kubectl(&sandbox, &["get", "ingress"])?);
 
     pull_a_cable(&sandbox, &show)?;
-    drop(landfall);
     if env::var("CI").is_ok_and(|ci| ci == "true") || !stdout().is_terminal() {
         drop(sandbox);
         show.step("everything is cleaned away");
@@ -96,12 +95,11 @@ fn run() -> Result<()> {
 }
 
 /// Applies the manifests and the examples' pool, and starts what a kubelet would.
-fn start(sandbox: &Sandbox) -> Result<Landfall> {
+fn start(sandbox: &Sandbox) -> Result<()> {
     let options = LandfallOptions::new(beside("landfall")?).manifests(&repository().join("manifests"));
     let landfall = sandbox.start_landfall(&options)?;
     apply_example(sandbox, "config.yaml")?;
-    wait_for("a leading controller", PATIENCE, || landfall.leader(sandbox).map(drop))?;
-    Ok(landfall)
+    wait_for("a leading controller", PATIENCE, || landfall.leader(sandbox).map(drop))
 }
 
 /// A Service whose only pods are on other nodes than its owner; the owner's cable is pulled while a client asks it a thousand
