@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use landfall_sandbox::{Sandbox, wait_for};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     lab::{Lab, PATIENCE, example},
@@ -49,11 +49,22 @@ fn other_services_stay_exactly_as_they_are_and_work() {
     for node in lab.sandbox.nodes() {
         assert!(lab.wait_answer(&[], &format!("http://{}:30000", node.ipv4())).contains("nginx"));
     }
-    wait_for("both pods behind the headless Service", PATIENCE, || {
+    // The sandbox has no DNS server. What one would answer from is looked at instead: the headless Service's endpoints, and
+    // the name that the ExternalName Service stands for.
+    let pods = wait_for("both pods behind the headless Service", PATIENCE, || {
         let slices = lab.sandbox.get(&["endpointslices", "-l", "kubernetes.io/service-name=nginx-headless"])?;
-        let endpoints = slices["items"][0]["endpoints"].as_array().map_or(0, Vec::len);
-        ensure!(endpoints == 2, "it has {endpoints}");
-        Ok(())
+        let slices = slices["items"].as_array().into_iter().flatten();
+        let endpoints = slices.flat_map(|slice| slice["endpoints"].as_array().into_iter().flatten());
+        let ready = endpoints.filter(|endpoint| endpoint["conditions"]["ready"] == true);
+        let pods: Vec<String> =
+            ready.filter_map(|endpoint| endpoint["addresses"][0].as_str().map(str::to_owned)).collect();
+        ensure!(pods.len() == 2, "it has {pods:?}");
+        Ok(pods)
     })
     .unwrap();
+    for pod in pods {
+        assert!(lab.curl_from_pod("nginx", &format!("http://{pod}")).contains("nginx"));
+    }
+    let google = &after[3]["spec"];
+    assert_eq!((&google["type"], &google["externalName"]), (&json!("ExternalName"), &json!("google.com")));
 }

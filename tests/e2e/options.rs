@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 
 use landfall_sandbox::echo::Reply;
 
-use crate::{lab::Lab, sight::host};
+use serde_json::json;
+
+use crate::{lab::Lab, objects::service, sight::host};
 
 /// The pod that answered.
 fn pod(answer: &str) -> String {
@@ -47,6 +49,19 @@ fn tcp_and_udp_share_a_port_of_one_address() {
     assert!(pod(&answer).starts_with("tcp-and-udp-"), "{answer}");
     let answer = lab.wait_udp(SocketAddr::new(vip, 7000), "hostname\n");
     assert!(pod(&answer).starts_with("tcp-and-udp-"), "{answer}");
+}
+
+#[test]
+fn a_service_without_node_ports_is_answered_as_well() {
+    let lab = Lab::up();
+    lab.apply_example("2-loadbalancer.yaml");
+    let mut without = service("without-node-ports");
+    without["spec"]["allocateLoadBalancerNodePorts"] = json!(false);
+    lab.apply(&[without]);
+    let vip = lab.address("without-node-ports");
+    assert!(lab.wait_answer(&[], &format!("http://{}", host(vip))).contains("nginx"));
+    let port = &lab.get(&["service", "without-node-ports"])["spec"]["ports"][0];
+    assert!(port["nodePort"].is_null(), "it has a node port: {port}");
 }
 
 #[test]
