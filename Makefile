@@ -13,7 +13,7 @@ CARGO ?= cargo
 AS_ROOT = --config "target.'cfg(all())'.runner=['$(CURDIR)/tests/sandbox/as-root']"
 TOOLS = LANDFALL_TOOLS="$$(tests/sandbox/tools/install.sh)"
 
-.PHONY: help demo test test-unit test-root bench lint fmt clippy deny preflight tools clean
+.PHONY: help demo test test-unit test-root bench lint fmt clippy deny advisories preflight tools clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,9 @@ clippy:
 
 deny: $(DENY)
 	$(DENY) --locked check bans licenses sources
+
+advisories: $(DENY) ## known vulnerabilities of the dependencies (needs the internet)
+	$(DENY) --locked check advisories
 
 $(DENY):
 	CARGO_TARGET_DIR=$(CACHE)/cargo-deny-target $(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --root $(CACHE)/cargo-deny-$(DENY_VERSION)
