@@ -1,7 +1,7 @@
 //! What a speaker tells the API server about itself: one ConfigMap, written when it changed and never otherwise.
 //!
 //! It is named after the node, and an admission policy lets a speaker write that one alone. Services, nodes and everything
-//! else stay out of a speaker's reach: the controller turns records into conditions and Events.
+//! else stay out of a speaker's reach.
 
 use super::names;
 use k8s_openapi::api::core::v1::ConfigMap;
