@@ -1,7 +1,12 @@
 //! Over a run with everything in it, each right that `manifests/` grants is used, and no request is refused.
 
+use std::{fs, path::Path};
+
+use anyhow::{Result, ensure};
+use landfall_sandbox::{Sandbox, wait_for};
+
 use crate::{
-    lab::Lab,
+    lab::{Lab, PATIENCE},
     objects::{config, service, service_at},
     sight::host,
 };
@@ -35,4 +40,39 @@ fn granted_rights_are_the_used_ones() {
         assert_eq!(unused, [] as [&str; 0], "{account} has rights that it does not use");
         assert!(!rights.granted.is_empty());
     }
+}
+
+/// Applies `manifests/` under another prefix, as a user's overlay does.
+fn apply_prefixed(sandbox: &Sandbox, prefix: &str) -> Result<()> {
+    let overlay = tempfile::tempdir()?;
+    let base = overlay.path().join("base");
+    fs::create_dir(&base)?;
+    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests"))? {
+        let file = file?;
+        fs::copy(file.path(), base.join(file.file_name()))?;
+    }
+    fs::write(overlay.path().join("kustomization.yaml"), format!("resources: [base]\nnamePrefix: {prefix}\n"))?;
+    sandbox.apply_kustomize(overlay.path()).map(drop)
+}
+
+#[test]
+fn an_overlays_prefix_leaves_records_protected() {
+    let sandbox = Sandbox::builder().nodes(1).up().unwrap();
+    apply_prefixed(&sandbox, "edge-").unwrap();
+    let config = sandbox.kubeconfig_for("landfall-system", "edge-landfall-speaker", Some("n1")).unwrap();
+    let config = format!("--kubeconfig={}", config.display());
+    let create = |name: &str| sandbox.kubectl(&[&config, "create", "configmap", name, "-n", "landfall-speakers"]);
+
+    // A policy takes a moment to be in force.
+    let mut attempt = 0;
+    wait_for("the policy to refuse another node's record", PATIENCE, || {
+        attempt += 1;
+        let refused = create(&format!("other-{attempt}"));
+        ensure!(refused.is_err(), "it was accepted");
+        let why = format!("{:#}", refused.unwrap_err());
+        ensure!(why.contains("only the record of its own node, n1"), "{why}");
+        Ok(())
+    })
+    .unwrap();
+    create("n1").unwrap();
 }
