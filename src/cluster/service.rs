@@ -150,9 +150,10 @@ pub struct Announced {
     pub key: ServiceKey,
     /// The object's UID.
     pub uid: String,
-    /// The addresses to announce: those in its status, where the controller's record says that they are Landfall's.
-    /// Empty for every other Service.
+    /// The addresses in its status; empty where its type is not LoadBalancer.
     pub vips: Vec<IpAddr>,
+    /// The controller's record is on it: the addresses are Landfall's.
+    pub recorded: bool,
     /// `externalTrafficPolicy: Local`: only a node with a usable endpoint may announce (KEP-1669).
     pub local: bool,
 }
@@ -162,13 +163,13 @@ impl Announced {
     pub fn new(object: ServiceObject) -> Self {
         let ServiceObject { metadata, spec, status } = object;
         let recorded = metadata.annotations.as_ref().is_some_and(|all| all.contains_key(names::ALLOCATED_FROM));
-        let vips = if recorded && spec.r#type == LOAD_BALANCER {
+        let vips = if spec.r#type == LOAD_BALANCER {
             status.load_balancer.ingress.iter().filter_map(Ingress::address).collect()
         } else {
             Vec::new()
         };
         let local = spec.external_traffic_policy.as_deref() == Some("Local");
-        Self { key: key(&metadata), uid: metadata.uid.unwrap_or_default(), vips, local }
+        Self { key: key(&metadata), uid: metadata.uid.unwrap_or_default(), vips, recorded, local }
     }
 }
 

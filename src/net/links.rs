@@ -17,7 +17,11 @@ use rtnetlink::{
     Handle, MulticastGroup,
     sys::{AsyncSocket, AsyncSocketExt, TokioSocket, protocols::NETLINK_ROUTE},
 };
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -46,6 +50,8 @@ pub struct Link {
     pub loopback: bool,
     /// The bridge, bond or VRF that it belongs to, by index.
     pub master: Option<u32>,
+    /// Its master is a bridge, a bond or the like, which answers in its place; a VRF does not.
+    pub member: bool,
     /// What the kernel calls its kind (`bridge`, `veth`, ...); none for a plain NIC.
     pub kind: Option<String>,
     /// Its addresses, each with its subnet's prefix length.
@@ -157,7 +163,12 @@ async fn dump(handle: &Handle) -> anyhow::Result<Links> {
             link.addresses.push(address);
         }
     }
-    links.values_mut().for_each(|link| link.addresses.sort());
+    let vrf = |link: &Link| link.kind.as_deref() == Some("vrf");
+    let vrfs: BTreeSet<u32> = links.values().filter(|link| vrf(link)).map(|link| link.index).collect();
+    for link in links.values_mut() {
+        link.addresses.sort();
+        link.member = link.master.is_some_and(|master| !vrfs.contains(&master));
+    }
     Ok(links)
 }
 
@@ -172,6 +183,7 @@ fn link(message: LinkMessage) -> Link {
         carrier: flags.contains(LinkFlags::LowerUp),
         loopback: flags.contains(LinkFlags::Loopback),
         master: None,
+        member: false,
         kind: None,
         addresses: Vec::new(),
     };

@@ -51,6 +51,8 @@ pub enum NotHere {
 pub struct Vip {
     /// Its Service.
     pub service: ServiceKey,
+    /// The pool that lists it, as an index into the configuration's; none: an edit has left it without one.
+    pool: Option<usize>,
     /// Why this node must not answer for it, if it must not.
     pub here: Result<(), NotHere>,
 }
@@ -69,18 +71,37 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// How far the announcements let an interface of this node announce the pool that lists `vip`. An address that an edit has
-    /// left without a pool stays announced.
-    pub fn reach(&self, vip: IpAddr, interface: &str) -> Reach {
-        match self.config.pool_of(vip) {
-            Some(pool) => self.config.reach(&pool.name, &self.labels, interface),
-            None => self.config.reach("", &self.labels, interface).max(Reach::Subnets),
-        }
+    /// How far the announcements let an interface of this node announce each pool.
+    pub fn reaches(&self, interface: &str) -> Reaches {
+        let reach = |pool: &str| self.config.reach(pool, &self.labels, interface);
+        let pools = self.config.pools.iter().map(|pool| reach(&pool.name)).collect();
+        // An address that an edit has left without a pool stays announced.
+        Reaches { pools, orphans: reach("").max(Reach::Subnets) }
     }
 
-    /// The pools, each with how far an interface may announce it: which interfaces are worth listening on before any VIP.
-    pub fn pools<'a>(&'a self, interface: &'a str) -> impl Iterator<Item = (&'a config::Pool, Reach)> {
-        self.config.pools.iter().map(move |pool| (pool, self.config.reach(&pool.name, &self.labels, interface)))
+    /// The pools, in the order of [`Reaches::pools`].
+    pub fn pools(&self) -> &[config::Pool] {
+        &self.config.pools
+    }
+
+    /// The VIPs that an edit has left without a pool.
+    pub fn orphans(&self) -> impl Iterator<Item = (&IpAddr, &Vip)> {
+        self.vips.iter().filter(|(_, vip)| vip.pool.is_none())
+    }
+}
+
+/// How far one interface may announce each pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reaches {
+    /// By pool.
+    pub pools: Vec<Reach>,
+    orphans: Reach,
+}
+
+impl Reaches {
+    /// How far it may announce this VIP.
+    pub fn of(&self, vip: &Vip) -> Reach {
+        vip.pool.map_or(self.orphans, |pool| self.pools.get(pool).copied().unwrap_or(Reach::None))
     }
 }
 
@@ -99,12 +120,7 @@ impl Inputs {
     /// Takes in a change.
     pub fn apply(&mut self, seen: Seen) {
         match seen {
-            Seen::Service(Change::Applied(service)) if service.vips.is_empty() => {
-                self.services.remove(&service.key);
-            }
-            Seen::Service(Change::Applied(service)) => {
-                self.services.insert(service.key.clone(), service);
-            }
+            Seen::Service(Change::Applied(service)) => self.see(service),
             Seen::Service(Change::Deleted(name)) => {
                 self.services.remove(&ServiceKey::from(name));
             }
@@ -121,7 +137,7 @@ impl Inputs {
                 }
             }
             Seen::Accepted(Change::Applied(accepted)) => self.accept(accepted),
-            // The leading controller writes it again; until then what was accepted stays.
+            // What was accepted stays until the leading controller has written it again.
             Seen::Accepted(Change::Deleted(_)) => {}
             Seen::Service(Change::Synced) => self.complete("Services"),
             Seen::Slice(Change::Synced) => self.complete("EndpointSlices"),
@@ -145,7 +161,8 @@ impl Inputs {
                     }
                     None => Ok(()),
                 };
-                (*vip, Vip { service: service.key.clone(), here })
+                let pool = config.pools.iter().position(|pool| pool.lists(*vip));
+                (*vip, Vip { service: service.key.clone(), pool, here })
             })
         });
         Some(Desired {
@@ -165,6 +182,20 @@ impl Inputs {
             missing.push("an accepted configuration");
         }
         missing
+    }
+
+    /// Addresses are ours by the controller's record. Once they are, they stay announced for as long as the same Service shows
+    /// them: whoever wipes annotations takes no address off the network.
+    fn see(&mut self, mut service: Announced) {
+        if !service.recorded {
+            let before = self.services.get(&service.key).filter(|before| before.uid == service.uid);
+            service.vips.retain(|vip| before.is_some_and(|before| before.vips.contains(vip)));
+        }
+        if service.vips.is_empty() {
+            self.services.remove(&service.key);
+        } else {
+            self.services.insert(service.key.clone(), service);
+        }
     }
 
     /// Whether the node has an endpoint that new connections may go to: a ready one, or, where no node has one, one that
@@ -221,7 +252,7 @@ pub(super) mod tests {
 
     fn service(name: &str, vips: &[&str], local: bool) -> Seen {
         let vips = vips.iter().map(|vip| vip.parse().unwrap()).collect();
-        Seen::Service(Change::Applied(Announced { key: key(name), uid: name.into(), vips, local }))
+        Seen::Service(Change::Applied(Announced { key: key(name), uid: name.into(), vips, recorded: true, local }))
     }
 
     fn slice(name: &str, family: Family, best: Option<Tier>, anywhere: Option<Tier>) -> Seen {
@@ -318,14 +349,34 @@ pub(super) mod tests {
 
     #[test]
     fn an_address_without_a_pool_stays_announced_and_a_bad_configuration_changes_nothing() {
-        let vip = "198.51.100.100".parse().unwrap();
         let named = format!("{POOL}announcements: [{{pools: [a], interfaces: [eth9]}}]");
         let mut inputs = inputs([node(None), accepted(&named), service("web", &["198.51.100.100"], false)]);
-        assert_eq!(inputs.desired().unwrap().reach(vip, "eth9"), Reach::Any);
-        assert_eq!(inputs.desired().unwrap().reach(vip, "eth0"), Reach::None);
+        let reach = |inputs: &Inputs, interface| {
+            let desired = inputs.desired().unwrap();
+            desired.reaches(interface).of(&desired.vips[&"198.51.100.100".parse().unwrap()])
+        };
+        assert_eq!((reach(&inputs, "eth9"), reach(&inputs, "eth0")), (Reach::Any, Reach::None));
         inputs.apply(accepted("pools: nonsense"));
-        assert_eq!(inputs.desired().unwrap().reach(vip, "eth9"), Reach::Any);
+        assert_eq!(reach(&inputs, "eth9"), Reach::Any);
         inputs.apply(accepted("pools: [{name: b, addresses: [198.51.100.7]}]"));
-        assert_eq!(inputs.desired().unwrap().reach(vip, "eth0"), Reach::Subnets);
+        assert_eq!(reach(&inputs, "eth0"), Reach::Subnets);
+        assert_eq!(inputs.desired().unwrap().orphans().count(), 1);
+    }
+
+    #[test]
+    fn an_address_stays_announced_when_its_record_is_wiped_and_a_strangers_is_never_announced() {
+        let unrecorded = |uid: &str, vips: &[&str]| {
+            let vips = vips.iter().map(|vip| vip.parse().unwrap()).collect();
+            let service = Announced { key: key("web"), uid: uid.into(), vips, recorded: false, local: false };
+            Seen::Service(Change::Applied(service))
+        };
+        let (ours, other) = ("198.51.100.100", "198.51.100.101");
+        let mut inputs = inputs([node(None), accepted(POOL), unrecorded("web", &[ours])]);
+        assert_eq!(here(&inputs, ours), None, "never was ours");
+        inputs.apply(service("web", &[ours], false));
+        inputs.apply(unrecorded("web", &[ours, other]));
+        assert_eq!((here(&inputs, ours), here(&inputs, other)), (Some(Ok(())), None));
+        inputs.apply(unrecorded("another", &[ours]));
+        assert_eq!(here(&inputs, ours), None, "another Service of the same name");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Pure: an interface as netlink describes it, and what the API server wants of the VIP.
 
-use super::desired::{Desired, NotHere, Vip};
+use super::desired::{Desired, NotHere, Reaches, Vip};
 use crate::net::Link;
 use ipnet::IpNet;
 use landfall_core::{config::Reach, wire::ethernet::MacAddr};
@@ -55,7 +55,7 @@ pub enum Unfit {
 pub fn fit(link: &Link) -> Result<MacAddr, Unfit> {
     match link.mac {
         _ if link.loopback => Err(Unfit::Loopback),
-        _ if link.master.is_some() => Err(Unfit::Member),
+        _ if link.member => Err(Unfit::Member),
         _ if !link.up => Err(Unfit::Down),
         _ if !link.carrier => Err(Unfit::NoCarrier),
         Some(mac) => Ok(mac),
@@ -63,22 +63,23 @@ pub fn fit(link: &Link) -> Result<MacAddr, Unfit> {
     }
 }
 
-/// Whether speakers should hear each other on this interface: a pool of ours may be announced there.
-pub fn is_segment(link: &Link, desired: &Desired) -> bool {
-    let mut pools = desired.pools(&link.name);
+/// Whether speakers should hear each other on this interface: a pool of ours may be announced there, or an address that an edit
+/// has left without a pool.
+pub fn is_segment(link: &Link, desired: &Desired, reaches: &Reaches) -> bool {
+    let mut pools = desired.pools().iter().zip(&reaches.pools);
     fit(link).is_ok()
         && (pools.any(|(pool, reach)| match reach {
             Reach::None => false,
             Reach::Subnets => link.addresses.iter().any(|subnet| pool.lists_in(*subnet)),
             Reach::Any => true,
-        }) || desired.vips.iter().any(|(vip, wanted)| eligible(link, *vip, wanted, desired).is_ok()))
+        }) || desired.orphans().any(|(vip, wanted)| eligible(link, *vip, wanted, reaches).is_ok()))
 }
 
-/// Whether `link` can answer for `vip`.
-pub fn eligible(link: &Link, vip: IpAddr, wanted: &Vip, desired: &Desired) -> Result<(), Ineligible> {
+/// Whether `link`, which may announce as far as `reaches`, can answer for `vip`.
+pub fn eligible(link: &Link, vip: IpAddr, wanted: &Vip, reaches: &Reaches) -> Result<(), Ineligible> {
     fit(link)?;
     wanted.here?;
-    match desired.reach(vip, &link.name) {
+    match reaches.of(wanted) {
         Reach::None => return Err(Ineligible::NotAllowed),
         Reach::Subnets if !link.addresses.iter().any(|subnet| subnet.contains(&vip)) => {
             return Err(Ineligible::OutsideSubnets);
@@ -115,6 +116,7 @@ mod tests {
             carrier: true,
             loopback: false,
             master: None,
+            member: false,
             kind: None,
             addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
         }
@@ -125,7 +127,11 @@ mod tests {
     fn judge(link: &Link, vip: &str, config: &str) -> Result<(), Ineligible> {
         let desired = desired(config, vip);
         let vip = vip.parse().unwrap();
-        eligible(link, vip, &desired.vips[&vip], &desired)
+        eligible(link, vip, &desired.vips[&vip], &desired.reaches(&link.name))
+    }
+
+    fn listens(link: &Link, desired: &Desired) -> bool {
+        is_segment(link, desired, &desired.reaches(&link.name))
     }
 
     const POOL: &str = "pools: [{name: a, addresses: [198.51.100.0/24, 203.0.113.0/24, '2001:db8::/64']}]\n";
@@ -161,12 +167,12 @@ mod tests {
         let unfit = |change: fn(&mut Link)| {
             let mut link = link(&OWN);
             change(&mut link);
-            assert!(!is_segment(&link, &desired(POOL, "198.51.100.100")));
+            assert!(!listens(&link, &desired(POOL, "198.51.100.100")));
             judge(&link, "198.51.100.100", POOL)
         };
         assert_eq!(unfit(|link| link.up = false), Err(Unfit::Down.into()));
         assert_eq!(unfit(|link| link.carrier = false), Err(Unfit::NoCarrier.into()));
-        assert_eq!(unfit(|link| link.master = Some(1)), Err(Unfit::Member.into()));
+        assert_eq!(unfit(|link| link.member = true), Err(Unfit::Member.into()));
         assert_eq!(unfit(|link| link.loopback = true), Err(Unfit::Loopback.into()));
         assert_eq!(unfit(|link| link.mac = None), Err(Unfit::NotEthernet.into()));
     }
@@ -174,12 +180,12 @@ mod tests {
     #[test]
     fn speakers_hear_each_other_where_a_pool_may_be_announced_and_nowhere_else() {
         let nothing = |config: &str| desired_with(config, &[]);
-        assert!(is_segment(&link(&OWN), &nothing(POOL)));
-        assert!(!is_segment(&link(&["10.244.1.1/24"]), &nothing(POOL)));
-        assert!(is_segment(&link(&[]), &nothing(&format!("{POOL}announcements: [{{interfaces: [eth0]}}]"))));
-        assert!(!is_segment(&link(&OWN), &nothing(&format!("{POOL}announcements: [{{interfaces: [eth1]}}]"))));
+        assert!(listens(&link(&OWN), &nothing(POOL)));
+        assert!(!listens(&link(&["10.244.1.1/24"]), &nothing(POOL)));
+        assert!(listens(&link(&[]), &nothing(&format!("{POOL}announcements: [{{interfaces: [eth0]}}]"))));
+        assert!(!listens(&link(&OWN), &nothing(&format!("{POOL}announcements: [{{interfaces: [eth1]}}]"))));
         let elsewhere = "pools: [{name: b, addresses: [203.0.113.0/24]}]";
-        assert!(!is_segment(&link(&OWN), &nothing(elsewhere)));
-        assert!(is_segment(&link(&OWN), &desired(elsewhere, "198.51.100.100")), "an address kept without its pool");
+        assert!(!listens(&link(&OWN), &nothing(elsewhere)));
+        assert!(listens(&link(&OWN), &desired(elsewhere, "198.51.100.100")), "an address kept without its pool");
     }
 }

@@ -1,22 +1,22 @@
 //! One interface's part: its sockets, its election, and the VIPs that it answers for.
 //!
-//! Frames go in; answers go out at once, and what the election decides goes to the LAN task as [`Change`]s.
+//! Frames go in; answers go out at once, and what follows for the rest of the node goes to the LAN task as [`Change`]s.
 
 use super::{
-    desired::Desired,
+    desired::{Desired, Reaches},
     eligibility,
     responder::{self, Answer, Counters},
 };
 use crate::net::{Link, PacketSocket, Received, Traffic, is_link_down};
 use landfall_core::{
-    elect::{Acquired, Election, Identity, Input, Now, Output, Released, Timing},
+    elect::{Acquired, Election, Identity, Ignored, Input, Now, Output, Released, Timing},
     wire::{
         ethernet::{Header, MacAddr},
         heartbeat::Frame,
     },
 };
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     io,
     net::IpAddr,
     task::{Context, Poll},
@@ -26,8 +26,12 @@ use tracing::{debug, info, warn};
 
 /// The longest frame that is read: an Ethernet frame with its header.
 pub const LONGEST: usize = 1514;
-/// Frames that are read before timers get their turn.
-const BATCH: usize = 64;
+/// Questions that are answered before timers get their turn.
+const QUESTIONS: usize = 64;
+/// Heartbeats that are heard before timers get their turn: more than a segment carries in four seconds.
+const HEARTBEATS: usize = 4096;
+/// Between two lines in the log about what was lost.
+const TELL: Duration = Duration::from_secs(60);
 
 /// What the LAN task has to do after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,14 +40,20 @@ pub enum Change {
     Acquired(IpAddr),
     /// It no longer is.
     Released(IpAddr),
+    /// It is answered for from another MAC than before: it is to be announced again.
+    Moved(IpAddr),
+    /// A speaker with this one's name is heard, whose boot id is this.
+    Namesake(u64),
 }
 
-/// Frames that were not read or not sent, by reason.
+/// Frames that were lost, by where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Losses {
     /// Heartbeat frames that were no heartbeats.
     pub malformed: u64,
-    /// Frames that the interface's queue had no room for.
+    /// Frames that the kernel's queue had no room for, on their way in.
+    pub unread: u64,
+    /// Frames that the interface's queue had no room for, on their way out.
     pub unsent: u64,
 }
 
@@ -51,6 +61,7 @@ pub struct Losses {
 pub struct Segment {
     link: Link,
     mac: MacAddr,
+    identity: Identity,
     socket: PacketSocket,
     election: Election,
     /// What was wanted of the election last.
@@ -59,6 +70,9 @@ pub struct Segment {
     drained: bool,
     counters: Counters,
     losses: Losses,
+    /// What the log was told last, and when it may be told again.
+    told: (Losses, BTreeMap<Ignored, u64>),
+    tell: Duration,
 }
 
 impl Segment {
@@ -66,12 +80,15 @@ impl Segment {
     pub fn open(link: Link, mac: MacAddr, identity: Identity, now: Now) -> io::Result<Self> {
         Ok(Self {
             socket: PacketSocket::open(link.index)?,
-            election: Election::new(identity, Timing::default(), now),
+            election: Election::new(identity.clone(), Timing::default(), now),
+            identity,
             wanted: BTreeSet::new(),
             owned: HashSet::new(),
             drained: false,
             counters: Counters::default(),
             losses: Losses::default(),
+            told: (Losses::default(), BTreeMap::new()),
+            tell: now.mono + TELL,
             link,
             mac,
         })
@@ -80,6 +97,11 @@ impl Segment {
     /// The interface as it is.
     pub fn link(&self) -> &Link {
         &self.link
+    }
+
+    /// The boot id in its frames: each segment has one of its own, since each starts with an empty memory.
+    pub fn boot(&self) -> u64 {
+        self.identity.boot
     }
 
     /// Its Ethernet address.
@@ -120,13 +142,20 @@ impl Segment {
         }
         info!(interface = self.link.name, %mac, "the interface's address changed");
         self.mac = mac;
-        self.owned.iter().copied().map(Change::Acquired).collect()
+        self.owned.iter().copied().map(Change::Moved).collect()
     }
 
-    /// Tells the election what is wanted now. `withdrawn` are the VIPs that no Service has any more.
-    pub fn want(&mut self, desired: &Desired, withdrawn: &[IpAddr], now: Now) -> Vec<Change> {
+    /// Tells the election what is wanted now, of an interface that may announce as far as `reaches`. `withdrawn` are the VIPs
+    /// that no Service has any more, or another one.
+    pub fn want(
+        &mut self,
+        desired: &Desired,
+        reaches: &Reaches,
+        withdrawn: &BTreeSet<IpAddr>,
+        now: Now,
+    ) -> Vec<Change> {
         let eligible = |(vip, wanted): (&IpAddr, &_)| {
-            eligibility::eligible(&self.link, *vip, wanted, desired)
+            eligibility::eligible(&self.link, *vip, wanted, reaches)
                 .inspect_err(|why| debug!(interface = self.link.name, %vip, %why, "not answered for here"))
                 .is_ok()
                 .then_some(*vip)
@@ -147,19 +176,44 @@ impl Segment {
         self.elect(Input::Drain, now)
     }
 
-    /// Reads what has arrived, heartbeats first, `first` before all of it. An error says that the interface is down.
+    /// Reads what has arrived: `first`, which is in the buffer, then heartbeats, then questions. Questions come last, and only some
+    /// of them, so that neither a claim nor a timer waits behind a flood. An error says that the interface is down.
     pub fn read(&mut self, first: Option<Received>, buffer: &mut [u8], now: Now) -> io::Result<Vec<Change>> {
         let mut changes = Vec::new();
-        let mut next = first;
-        for _ in 0..BATCH {
-            let Some(received) = next else { break };
+        let (mut heartbeats, mut questions) = (0, 0);
+        let mut next = match first {
+            Some(received) => Some(received),
+            None => self.socket.try_recv(buffer)?,
+        };
+        while let Some(received) = next {
             changes.extend(self.hear(received.traffic, &buffer[..received.len.min(buffer.len())], now)?);
+            match received.traffic {
+                Traffic::Heartbeat => heartbeats += 1,
+                Traffic::Arp | Traffic::Ndp => questions += 1,
+            }
+            if heartbeats == HEARTBEATS || questions == QUESTIONS {
+                break;
+            }
             next = self.socket.try_recv(buffer)?;
         }
-        if let Some(received) = next {
-            changes.extend(self.hear(received.traffic, &buffer[..received.len.min(buffer.len())], now)?);
-        }
         Ok(changes)
+    }
+
+    /// Tells the log what was lost or not listened to since it was told last, at most once a minute.
+    pub fn tell(&mut self, now: Now) {
+        if now.mono < self.tell {
+            return;
+        }
+        self.tell = now.mono + TELL;
+        if let Ok(drops) = self.socket.take_drops() {
+            self.losses.unread += drops.iter().map(|(_, count)| u64::from(*count)).sum::<u64>();
+        }
+        let now = (self.losses.clone(), self.election.ignored().clone());
+        if now != self.told {
+            let Losses { malformed, unread, unsent } = now.0;
+            warn!(interface = self.link.name, malformed, unread, unsent, ignored = ?now.1, "frames were lost or refused");
+            self.told = now;
+        }
     }
 
     /// Does what is due by now.
@@ -184,7 +238,11 @@ impl Segment {
         if traffic == Traffic::Heartbeat {
             let parsed = Header::parse(frame).map_err(drop).and_then(|(_, rest)| Frame::parse(rest).map_err(drop));
             return Ok(match parsed {
-                Ok(frame) => self.elect(Input::Frame(frame), now),
+                Ok(frame) => {
+                    let namesake = self.is_namesake(&frame).then_some(Change::Namesake(frame.boot));
+                    let changes = self.elect(Input::Frame(frame), now);
+                    changes.into_iter().chain(namesake).collect()
+                }
                 Err(()) => {
                     self.losses.malformed += 1;
                     Vec::new()
@@ -201,6 +259,11 @@ impl Segment {
             Err(_) => {}
         }
         Ok(Vec::new())
+    }
+
+    fn is_namesake(&self, frame: &Frame) -> bool {
+        let Identity { speaker, boot, cluster } = &self.identity;
+        frame.cluster == *cluster && frame.speaker == *speaker && frame.boot != *boot
     }
 
     fn elect(&mut self, input: Input, now: Now) -> Vec<Change> {
@@ -235,8 +298,7 @@ impl Drop for Segment {
         if !self.owned.is_empty() {
             warn!(interface = self.link.name, vips = self.owned.len(), "the interface is closed, its addresses move");
         }
-        let answered = self.counters.answered;
-        debug!(interface = self.link.name, answered, ignored = ?self.counters.ignored, losses = ?self.losses, "closed");
+        debug!(interface = self.link.name, counters = ?self.counters, losses = ?self.losses, "closed");
     }
 }
 

@@ -75,6 +75,7 @@ fn every_change_is_told() {
         let table = until(&mut watch, |links| eth0(links).master.is_some()).await;
         let master = &table[&eth0(&table).master.unwrap()];
         assert_eq!((master.name.as_str(), master.kind.as_deref()), ("br7", Some("bridge")));
+        assert!(eth0(&table).member && !master.member);
         // The kernel tells this as the deletion of a link, of family bridge: the link is still there.
         node.ip("link set eth0 nomaster");
         until(&mut watch, |links| eth0(links).master.is_none()).await;

@@ -12,3 +12,4 @@ mod groups;
 mod lan;
 mod links;
 mod sockets;
+mod speaker;

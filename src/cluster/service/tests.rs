@@ -102,7 +102,7 @@ fn announced_are_recorded_addresses_alone() {
     assert_eq!(announced.vips, [ip("198.51.100.100"), ip("2001:db8::1")]);
     assert!(announced.local);
     let foreign = |o: &mut Value| o["metadata"]["annotations"] = json!({});
-    assert_eq!(Announced::new(object(foreign)).vips, Vec::<IpAddr>::new());
+    assert!(announced.recorded && !Announced::new(object(foreign)).recorded);
     let cluster_ip = |o: &mut Value| o["spec"]["type"] = json!("ClusterIP");
     assert_eq!(Announced::new(object(cluster_ip)).vips, Vec::<IpAddr>::new());
     let deleting = |o: &mut Value| o["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z");

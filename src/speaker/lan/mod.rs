@@ -1,0 +1,294 @@
+//! The LAN task: it owns the node's interfaces, their elections and what is announced, and is the only one that sends.
+//!
+//! ```text
+//!  netlink ─► Links ───┐                       ┌─► ARP and NDP answers
+//!  watches ─► Desired ─┼─► Segment (election) ─┼─► heartbeats
+//!  frames ─────────────┘                       └─► Announcer ─► gratuitous ARP, unsolicited NA
+//! ```
+//! It runs on a thread of its own, so that no work for the API server delays an answer, and goes on while the API server is
+//! away. In each step it reads what has arrived on every interface before timers act, heartbeats before questions: after a pause
+//! it knows what others have claimed before it claims or answers anything.
+//!
+//! [`reconcile`] makes the open interfaces fit what there is and what is wanted; [`report`] tells what is so.
+
+mod reconcile;
+mod report;
+
+use super::{
+    announcer::{self, Announcer, Place},
+    desired::Desired,
+    segment::{Change, LONGEST, Segment},
+};
+use crate::{
+    cluster::record::Record,
+    net::{Groups, LinkWatch, Links, Received, is_link_down, links},
+    ops::clock,
+};
+use landfall_core::{elect::Now, wire::heartbeat::SpeakerName};
+use reconcile::Sibling;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::{pending, poll_fn},
+    io,
+    net::{IpAddr, Ipv6Addr},
+    sync::Arc,
+    task::Poll,
+    time::{Duration, SystemTime},
+};
+use tokio::{sync::watch, time::sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+/// After something could not be opened or joined, or an interface failed while netlink still calls it fit.
+const RETRY: Duration = Duration::from_millis(200);
+/// Between two looks at what the record says of peers.
+const REPORT: Duration = Duration::from_secs(1);
+
+/// What the LAN task is given.
+pub struct Setup {
+    /// The node's name.
+    pub speaker: SpeakerName,
+    /// What is wanted; none until it is known.
+    pub desired: watch::Receiver<Option<Arc<Desired>>>,
+    /// Where it says what it does.
+    pub record: watch::Sender<Record>,
+    /// Asks it to hand everything over and end.
+    pub leave: CancellationToken,
+}
+
+/// Runs until everything has been handed over after [`Setup::leave`].
+///
+/// # Errors
+/// Where netlink cannot be used.
+pub async fn run(setup: Setup) -> anyhow::Result<()> {
+    let mut watch = links().await?;
+    let Setup { speaker, mut desired, record, leave } = setup;
+    let mut lan = Lan::new(speaker, watch.changed().await?, record);
+    let mut buffer = [0; LONGEST];
+    while !lan.is_done() {
+        let wake = lan.wait(&mut watch, &mut desired, &leave, &mut buffer).await?;
+        lan.step(wake, &mut buffer);
+    }
+    lan.report();
+    Ok(())
+}
+
+/// What ended a wait.
+enum Wake {
+    Links(Arc<Links>),
+    Desired(Option<Arc<Desired>>),
+    Leave,
+    Frame(u32, io::Result<Received>),
+    Time,
+}
+
+struct Lan {
+    speaker: SpeakerName,
+    desired: Option<Arc<Desired>>,
+    links: Arc<Links>,
+    segments: BTreeMap<u32, Segment>,
+    /// Interfaces that keep still, because another one of this node is on the same LAN.
+    siblings: BTreeMap<u32, Sibling>,
+    groups: Groups,
+    /// Groups that could not be joined.
+    unjoined: BTreeSet<(u32, Ipv6Addr)>,
+    announcer: Announcer,
+    record: watch::Sender<Record>,
+    /// When what could not be opened or joined is tried again.
+    retry: Option<Duration>,
+    report: Duration,
+    leaving: bool,
+}
+
+impl Lan {
+    fn new(speaker: SpeakerName, links: Arc<Links>, record: watch::Sender<Record>) -> Self {
+        Self {
+            speaker,
+            desired: None,
+            links,
+            segments: BTreeMap::new(),
+            siblings: BTreeMap::new(),
+            groups: Groups::default(),
+            unjoined: BTreeSet::new(),
+            announcer: Announcer::default(),
+            record,
+            retry: None,
+            report: Duration::ZERO,
+            leaving: false,
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.leaving && self.segments.values().all(Segment::is_drained)
+    }
+
+    async fn wait(
+        &self,
+        links: &mut LinkWatch,
+        desired: &mut watch::Receiver<Option<Arc<Desired>>>,
+        leave: &CancellationToken,
+        buffer: &mut [u8],
+    ) -> anyhow::Result<Wake> {
+        let now = now().mono;
+        let sleep = async {
+            match self.deadline() {
+                Some(deadline) => sleep(deadline.saturating_sub(now)).await,
+                None => pending().await,
+            }
+        };
+        let frame = poll_fn(|context| {
+            for (index, segment) in &self.segments {
+                if let Poll::Ready(received) = segment.poll_recv(context, buffer) {
+                    return Poll::Ready((*index, received));
+                }
+            }
+            Poll::Pending
+        });
+        Ok(tokio::select! {
+            biased;
+            () = leave.cancelled(), if !self.leaving => Wake::Leave,
+            links = links.changed() => Wake::Links(links?),
+            // A sender that is gone wants nothing new.
+            Ok(()) = desired.changed() => Wake::Desired(desired.borrow_and_update().clone()),
+            (index, received) = frame => Wake::Frame(index, received),
+            () = sleep => Wake::Time,
+        })
+    }
+
+    fn deadline(&self) -> Option<Duration> {
+        let segments = self.segments.values().filter_map(Segment::deadline).min();
+        [segments, self.announcer.deadline(), self.retry, Some(self.report)].into_iter().flatten().min()
+    }
+
+    fn step(&mut self, wake: Wake, buffer: &mut [u8]) {
+        let now = now();
+        let (first, wake) = match wake {
+            Wake::Frame(index, received) => (Some((index, received)), Wake::Time),
+            wake => (None, wake),
+        };
+        self.read(first, buffer, now);
+        match wake {
+            Wake::Links(links) => {
+                self.links = links;
+                self.reconcile(&BTreeSet::new(), now);
+            }
+            Wake::Desired(desired) => self.want(desired, now),
+            Wake::Leave => self.leave(now),
+            Wake::Frame(..) | Wake::Time => {}
+        }
+        self.run(now);
+    }
+
+    /// Reads every interface. The one whose frame is in the buffer comes first, before the buffer is used again.
+    fn read(&mut self, first: Option<(u32, io::Result<Received>)>, buffer: &mut [u8], now: Now) {
+        let first_index = first.as_ref().map(|(index, _)| *index);
+        let rest = self.segments.keys().copied().filter(|index| Some(*index) != first_index);
+        let order: Vec<u32> = first_index.into_iter().chain(rest).collect();
+        let mut first = first.map(|(_, received)| received);
+        for index in order {
+            let Some(segment) = self.segments.get_mut(&index) else { continue };
+            let received = first.take().transpose();
+            match received.and_then(|received| segment.read(received, buffer, now)) {
+                Ok(changes) => self.carry_out(index, changes, now),
+                Err(error) => self.fail(index, &error, now),
+            }
+        }
+    }
+
+    fn run(&mut self, now: Now) {
+        let open: Vec<u32> = self.segments.keys().copied().collect();
+        for index in open {
+            let changes = self.segments.get_mut(&index).map(|segment| segment.run(now)).unwrap_or_default();
+            self.carry_out(index, changes, now);
+        }
+        for Place { interface, vip } in self.announcer.due(now.mono) {
+            let Some(segment) = self.segments.get_mut(&interface) else { continue };
+            let sent = announcer::frames(vip, segment.mac()).iter().try_for_each(|frame| segment.send(frame));
+            if let Err(error) = sent {
+                self.fail(interface, &error, now);
+            }
+        }
+        if self.retry.is_some_and(|at| at <= now.mono) {
+            self.reconcile(&BTreeSet::new(), now);
+        }
+        if self.report <= now.mono {
+            self.report = now.mono + REPORT;
+            self.report();
+            self.segments.values_mut().for_each(|segment| segment.tell(now));
+        }
+    }
+
+    fn leave(&mut self, now: Now) {
+        info!("leaving: the others take over");
+        self.leaving = true;
+        let open: Vec<u32> = self.segments.keys().copied().collect();
+        for index in open {
+            let changes = self.segments.get_mut(&index).map(|segment| segment.drain(now)).unwrap_or_default();
+            self.carry_out(index, changes, now);
+        }
+    }
+
+    /// What follows outside of a segment is done here: groups joined, announcements planned, siblings told apart.
+    fn carry_out(&mut self, interface: u32, changes: Vec<Change>, now: Now) {
+        for change in changes {
+            match change {
+                Change::Acquired(vip) => {
+                    self.join(interface, vip, now);
+                    self.announcer.acquire(Place { interface, vip }, now.mono);
+                }
+                Change::Moved(vip) => self.announcer.acquire(Place { interface, vip }, now.mono),
+                Change::Released(vip) => {
+                    self.forget(interface, vip);
+                    // It may have been the last that an interface was still open for.
+                    self.retry = Some(now.mono);
+                }
+                Change::Namesake(boot) => {
+                    self.tell_apart(interface, boot);
+                    continue;
+                }
+            }
+            self.report = now.mono;
+        }
+    }
+
+    fn join(&mut self, interface: u32, vip: IpAddr, now: Now) {
+        let IpAddr::V6(vip) = vip else { return };
+        if let Err(error) = self.groups.join(interface, vip) {
+            // Said once: it is tried again and again.
+            if self.unjoined.insert((interface, vip)) {
+                warn!(%vip, %error, "cannot join the address's solicited-node group: some switches will not deliver questions");
+            }
+            self.retry = Some(now.mono + RETRY);
+        }
+    }
+
+    fn forget(&mut self, interface: u32, vip: IpAddr) {
+        self.announcer.release(Place { interface, vip });
+        if let IpAddr::V6(vip) = vip
+            && !self.unjoined.remove(&(interface, vip))
+            && let Err(error) = self.groups.leave(interface, vip)
+        {
+            warn!(%vip, %error, "cannot leave the address's solicited-node group");
+        }
+    }
+
+    fn fail(&mut self, index: u32, error: &io::Error, now: Now) {
+        if !is_link_down(error) {
+            warn!(interface = index, %error, "reading from the interface failed");
+        }
+        self.close(index);
+        // Netlink will say that it is down; where it was down for less time than netlink's table shows, this opens it again.
+        self.retry = Some(now.mono + RETRY);
+    }
+
+    fn close(&mut self, index: u32) {
+        let Some(segment) = self.segments.remove(&index) else { return };
+        segment.owned().iter().for_each(|vip| self.forget(index, *vip));
+        info!(interface = segment.link().name, "no longer listening");
+    }
+}
+
+fn now() -> Now {
+    let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Now { mono: clock::since_boot(), wall }
+}

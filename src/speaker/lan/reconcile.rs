@@ -1,0 +1,134 @@
+//! Makes the open interfaces, and what their elections are told to want, fit the interfaces that there are and the desired table.
+//!
+//! It may be called at any time: what fits already is left alone.
+
+use super::{Lan, RETRY};
+use crate::{
+    net::Link,
+    speaker::{
+        desired::{Desired, Reaches, Vip},
+        eligibility,
+        segment::Segment,
+    },
+};
+use landfall_core::{
+    elect::{Identity, Now, hash},
+    wire::ethernet::MacAddr,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
+use tracing::{info, warn};
+
+/// Another interface of this node on the same LAN, which takes part in the place of this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sibling {
+    /// Its index.
+    pub index: u32,
+    /// Its segment's boot id: another one may be on another LAN.
+    pub boot: u64,
+}
+
+impl Lan {
+    /// The desired table changed.
+    pub fn want(&mut self, desired: Option<Arc<Desired>>, now: Now) {
+        let before = std::mem::replace(&mut self.desired, desired.clone());
+        let mut withdrawn = BTreeSet::new();
+        if let (Some(before), Some(desired)) = (before, desired) {
+            if before.cluster != desired.cluster {
+                warn!("the cluster's id changed, all interfaces are opened anew");
+                let open: Vec<u32> = self.segments.keys().copied().collect();
+                open.into_iter().for_each(|index| self.close(index));
+            }
+            let stays = |vip: &IpAddr, old: &Vip| desired.vips.get(vip).is_some_and(|new| new.service == old.service);
+            withdrawn.extend(before.vips.iter().filter(|(vip, old)| !stays(vip, old)).map(|(vip, _)| *vip));
+        }
+        self.reconcile(&withdrawn, now);
+    }
+
+    /// Makes everything fit. `withdrawn` are the VIPs that no Service has any more, or another one.
+    pub fn reconcile(&mut self, withdrawn: &BTreeSet<IpAddr>, now: Now) {
+        let Some(desired) = self.desired.clone() else { return };
+        self.retry = None;
+        self.report = now.mono;
+        let links = self.links.clone();
+        let is_fit = |index: &u32| links.get(index).is_some_and(|link| eligibility::fit(link).is_ok());
+        let unfit: Vec<u32> = self.segments.keys().copied().filter(|index| !is_fit(index)).collect();
+        unfit.into_iter().for_each(|index| self.close(index));
+        self.siblings
+            .retain(|_, sibling| self.segments.get(&sibling.index).is_some_and(|it| it.boot() == sibling.boot));
+
+        for (index, link) in links.iter() {
+            let Ok(mac) = eligibility::fit(link) else { continue };
+            let reaches = desired.reaches(&link.name);
+            let is_segment = eligibility::is_segment(link, &desired, &reaches);
+            if is_segment && !self.segments.contains_key(index) {
+                self.open(link, mac, &desired, now);
+            }
+            self.tell_segment(link, mac, (&desired, &reaches), withdrawn, now);
+            // Of no use any more, once nothing is answered for there.
+            let is_idle = self.segments.get(index).is_some_and(|segment| segment.owned().is_empty());
+            if !is_segment && is_idle && !self.leaving {
+                self.close(*index);
+            }
+        }
+        for (interface, vip) in std::mem::take(&mut self.unjoined) {
+            if self.segments.get(&interface).is_some_and(|segment| segment.owned().contains(&vip.into())) {
+                self.join(interface, vip.into(), now);
+            }
+        }
+    }
+
+    fn open(&mut self, link: &Link, mac: MacAddr, desired: &Desired, now: Now) {
+        // Whoever leaves begins nothing new.
+        if self.leaving || self.siblings.contains_key(&link.index) {
+            return;
+        }
+        let cluster = hash::cluster_id(&desired.cluster);
+        let identity = Identity { speaker: self.speaker.clone(), boot: rand::random(), cluster };
+        match Segment::open(link.clone(), mac, identity, now) {
+            Ok(segment) => {
+                info!(interface = link.name, %mac, "listening");
+                self.segments.insert(link.index, segment);
+            }
+            Err(error) => {
+                warn!(interface = link.name, %error, "cannot open the interface, trying again");
+                self.retry = Some(now.mono + RETRY);
+            }
+        }
+    }
+
+    fn tell_segment(
+        &mut self,
+        link: &Link,
+        mac: MacAddr,
+        (desired, reaches): (&Desired, &Reaches),
+        withdrawn: &BTreeSet<IpAddr>,
+        now: Now,
+    ) {
+        let Some(segment) = self.segments.get_mut(&link.index) else { return };
+        let mut changes = segment.update(link.clone(), mac);
+        changes.extend(segment.want(desired, reaches, withdrawn, now));
+        self.carry_out(link.index, changes, now);
+    }
+
+    /// A frame with this speaker's name and the boot id `boot` was heard on `interface`. Where another of this node's interfaces
+    /// sent it, both are on one LAN, and would answer with two MACs: the one with the lower index takes part.
+    pub fn tell_apart(&mut self, interface: u32, boot: u64) {
+        let sender = self.segments.iter().find(|(_, segment)| segment.boot() == boot).map(|(index, _)| *index);
+        let Some(sender) = sender.filter(|sender| *sender != interface) else { return };
+        let (lower, higher) = (interface.min(sender), interface.max(sender));
+        let names: BTreeMap<u32, &str> = self.links.values().map(|link| (link.index, link.name.as_str())).collect();
+        let name = |index| names.get(&index).copied().unwrap_or("?");
+        warn!(
+            interface = name(higher),
+            sibling = name(lower),
+            "both are on one LAN: only the sibling takes part there"
+        );
+        let Some(boot) = self.segments.get(&lower).map(Segment::boot) else { return };
+        self.siblings.insert(higher, Sibling { index: lower, boot });
+        self.close(higher);
+    }
+}
