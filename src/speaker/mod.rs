@@ -29,7 +29,10 @@ use futures::{FutureExt, Stream, StreamExt, stream::SelectAll};
 use kube::{Api, Client, runtime::watcher};
 use landfall_core::wire::heartbeat::SpeakerName;
 use std::{pin::Pin, sync::Arc, time::Duration};
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -39,6 +42,8 @@ const LEAVE: Duration = Duration::from_secs(5);
 const RECORD_GAP: Duration = Duration::from_secs(1);
 /// After a write of the record that failed.
 const RECORD_RETRY: Duration = Duration::from_secs(5);
+/// How long the last write of the record may take.
+const LAST_RECORD: Duration = Duration::from_secs(1);
 /// Changes that are taken in before the table is made anew.
 const BATCH: usize = 1024;
 
@@ -63,7 +68,7 @@ pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<
     let client = client::connect(&client::find().await?)?;
     let (wanted, desired) = watch::channel(None);
     let record = Record { version: env!("CARGO_PKG_VERSION").into(), ..Record::default() };
-    let (record, reported) = watch::channel(record);
+    let (record, mut reported) = watch::channel(record);
 
     let setup = lan::Setup { speaker, desired, record, leave: leave.clone() };
     let (ended, mut lan_ended) = tokio::sync::oneshot::channel();
@@ -75,14 +80,19 @@ pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<
     })?;
 
     let follow = follow(watches(&client, &args), wanted);
-    let write = write_record(RecordWriter::new(client.clone(), &args.node_name), reported);
+    let mut writer = RecordWriter::new(client.clone(), &args.node_name);
+    let write = write_record(&mut writer, &mut reported);
     tokio::select! {
         ended = &mut lan_ended => return ended.context("the LAN task panicked")?,
         () = follow => anyhow::bail!("the watches have ended"),
         () = write => anyhow::bail!("the LAN task has ended"),
         () = leave.cancelled() => {}
     }
-    match tokio::time::timeout(LEAVE, lan_ended).await {
+    let ended = timeout(LEAVE, lan_ended).await;
+    // What is owned no longer is not to be read there for ever; a process that ends waits for no API server, though.
+    let last = reported.borrow_and_update().clone();
+    let _ = timeout(LAST_RECORD, writer.write(&last)).await;
+    match ended {
         Ok(ended) => {
             info!("everything is handed over");
             ended.context("the LAN task panicked")?
@@ -142,7 +152,7 @@ async fn follow(mut watches: Watches, wanted: watch::Sender<Option<Arc<Desired>>
 }
 
 /// Writes the record when it changes, at most once a second; what changed meanwhile is in the next write.
-async fn write_record(mut writer: RecordWriter, mut reported: watch::Receiver<Record>) {
+async fn write_record(writer: &mut RecordWriter, reported: &mut watch::Receiver<Record>) {
     while reported.changed().await.is_ok() {
         loop {
             let record = reported.borrow_and_update().clone();
