@@ -1,15 +1,10 @@
 //! The cluster on which everything is measured.
 
 use crate::lan::{Asker, inside};
-use anyhow::{Context, Result, ensure};
-use landfall_sandbox::{Landfall, LandfallOptions, PodSpec, Sandbox, wait_for};
+use anyhow::{Result, ensure};
+use landfall_sandbox::{Landfall, LandfallOptions, PodSpec, Sandbox, objects::config, sibling, wait_for};
 use serde_json::{Value, json};
-use std::{
-    env,
-    net::IpAddr,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{net::IpAddr, path::Path, time::Duration};
 
 /// Longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -41,12 +36,8 @@ impl Lab {
     pub fn up() -> Result<Self> {
         let sandbox = Sandbox::builder().nodes(3).up()?;
         let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
-        let landfall = sandbox.start_landfall(&LandfallOptions::new(binary()?).manifests(&manifests))?;
-        let map = json!({
-            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "landfall", "namespace": "landfall-system"},
-            "data": {"config.yaml": CONFIG}
-        });
-        sandbox.apply(&map.to_string())?;
+        let landfall = sandbox.start_landfall(&LandfallOptions::new(sibling("landfall")?).manifests(&manifests))?;
+        sandbox.apply(&config(CONFIG).to_string())?;
         let lab = Self { sandbox, landfall };
         wait_for("a leading controller", PATIENCE, || lab.landfall.leader(&lab.sandbox).map(drop))?;
         let nodes: Vec<String> = lab.sandbox.nodes().iter().map(|node| node.name().to_owned()).collect();
@@ -70,10 +61,8 @@ impl Lab {
         let nodes = self.sandbox.nodes();
         wait_for("all speakers to hear each other", PATIENCE, || {
             for node in &nodes {
-                let path = format!("/api/v1/namespaces/landfall-speakers/configmaps/{}", node.name());
-                let record = self.sandbox.api().get(&path)?;
-                let record: Value = serde_json::from_str(record["data"]["status"].as_str().context("no record")?)?;
-                let peers = record["interfaces"]["eth0"]["peers"].as_array().map_or(0, Vec::len);
+                let peers =
+                    self.sandbox.record(node.name())?["interfaces"]["eth0"]["peers"].as_array().map_or(0, Vec::len);
                 ensure!(peers + 1 == nodes.len(), "{} hears {peers}", node.name());
             }
             Ok(())
@@ -94,12 +83,7 @@ impl Lab {
             }
             anyhow::bail!("nobody answers for {vip}")
         })?;
-        for node in self.sandbox.nodes() {
-            if node.mac()? == mac {
-                return Ok(node.name().to_owned());
-            }
-        }
-        anyhow::bail!("{mac} is no node's")
+        Ok(self.sandbox.node_with_mac(&mac)?.name().to_owned())
     }
 }
 
@@ -112,12 +96,4 @@ pub fn service(name: &str, selector: &str) -> Value {
             "ports": [{"port": 7, "targetPort": 8080, "protocol": "UDP"}]
         }
     })
-}
-
-/// Landfall, built into the folder above this program's.
-fn binary() -> Result<PathBuf> {
-    let program = env::current_exe()?;
-    let path = program.parent().and_then(Path::parent).context("this program has no folder")?.join("landfall");
-    ensure!(path.is_file(), "{} is missing: `make bench` builds it", path.display());
-    Ok(path)
 }

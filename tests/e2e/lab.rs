@@ -193,18 +193,11 @@ impl Lab {
         .unwrap()
     }
 
-    /// A speaker's record.
-    pub fn record(&self, node: &str) -> Result<Value> {
-        let path = format!("/api/v1/namespaces/landfall-speakers/configmaps/{node}");
-        let record = self.sandbox.api().get(&path)?;
-        Ok(serde_json::from_str(record["data"]["status"].as_str().unwrap_or_default())?)
-    }
-
     /// Waits until a speaker and another one say that they hear each other.
     pub fn wait_heard(&self, one: &str, other: &str) {
         wait_for(&format!("{one} and {other} to hear each other"), PATIENCE, || {
             for (who, whom) in [(one, other), (other, one)] {
-                let peers = &self.record(who)?["interfaces"]["eth0"]["peers"];
+                let peers = &self.sandbox.record(who)?["interfaces"]["eth0"]["peers"];
                 ensure!(peers.as_array().is_some_and(|peers| peers.contains(&json!(whom))), "{who} hears {peers}");
             }
             Ok(())

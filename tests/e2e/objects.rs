@@ -1,7 +1,6 @@
 //! What the tests apply besides the examples, and how they read the answer from an object.
 
-use std::net::IpAddr;
-
+pub use landfall_sandbox::objects::{addresses, config};
 use serde_json::{Value, json};
 
 /// The finalizer of every load balancer implementation (KEP-980).
@@ -10,15 +9,6 @@ pub const FINALIZER: &str = "service.kubernetes.io/load-balancer-cleanup";
 pub const RECORD: &str = "landfall.dev/allocated-from";
 /// The condition that tells whether a Service has its addresses.
 pub const ALLOCATED: &str = "landfall.dev/Allocated";
-
-/// The ConfigMap `landfall` with this text.
-pub fn config(text: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {"name": "landfall", "namespace": "landfall-system"},
-        "data": {"config.yaml": text},
-    })
-}
 
 /// A LoadBalancer Service on port 80 in front of the example's `web` pods.
 pub fn service(name: &str) -> Value {
@@ -34,12 +24,6 @@ pub fn service_at(name: &str, address: &str) -> Value {
     let mut service = service(name);
     service["metadata"]["annotations"] = json!({"landfall.dev/addresses": address});
     service
-}
-
-/// The external addresses in a Service's or an Ingress's status.
-pub fn addresses(object: &Value) -> Vec<IpAddr> {
-    let ingress = object["status"]["loadBalancer"]["ingress"].as_array().map(Vec::as_slice).unwrap_or_default();
-    ingress.iter().filter_map(|entry| entry["ip"].as_str()?.parse().ok()).collect()
 }
 
 /// Whether Landfall says on the Service that it has what it asks for, with its reason and message.

@@ -47,12 +47,6 @@ impl Lab {
         wait_for(&format!("a datagram from {to}"), PATIENCE, || self.sandbox.client().enter(ask)?).unwrap()
     }
 
-    /// The nodes' hardware addresses.
-    fn macs(&self) -> BTreeMap<String, String> {
-        let nodes = self.sandbox.nodes();
-        nodes.iter().map(|node| (node.mac().unwrap().to_lowercase(), node.name().to_owned())).collect()
-    }
-
     /// The nodes that answer when the client asks the whole LAN for an address.
     pub fn answerers(&self, vip: IpAddr) -> BTreeSet<String> {
         let (client, vip) = (self.sandbox.client(), vip.to_string());
@@ -67,10 +61,12 @@ impl Lab {
         };
         // The exit status tells that nobody answered: for us an answer too.
         let said = ask.output().unwrap().stdout;
-        let macs = self.macs();
+        let nodes = self.sandbox.nodes();
+        let macs: BTreeMap<String, &str> =
+            nodes.iter().map(|node| (node.mac().unwrap().to_lowercase(), node.name())).collect();
         let said = String::from_utf8_lossy(&said).to_lowercase();
         let words = said.split(|c: char| c.is_whitespace() || c == '[' || c == ']');
-        words.filter_map(|word| macs.get(word)).cloned().collect()
+        words.filter_map(|word| macs.get(word)).map(ToString::to_string).collect()
     }
 
     /// Waits until exactly one node answers for an address, and returns it.
@@ -81,7 +77,7 @@ impl Lab {
     /// The node that the client's neighbour table has for an address just now.
     pub fn neighbour(&self, vip: IpAddr) -> Option<String> {
         let mac = self.sandbox.client().neigh(vip).unwrap()?;
-        self.macs().get(&mac.to_lowercase()).cloned()
+        self.sandbox.node_with_mac(&mac).ok().map(|node| node.name().to_owned())
     }
 
     /// Waits until the one node that answers for an address is as `check` wants it, and returns it.

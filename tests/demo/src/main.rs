@@ -6,7 +6,7 @@
 mod show;
 
 use anyhow::{Context, Result, ensure};
-use landfall_sandbox::{LandfallOptions, PodSpec, Sandbox, wait_for};
+use landfall_sandbox::{LandfallOptions, PodSpec, Sandbox, objects::addresses, sibling, wait_for};
 use serde_json::{Value, json};
 use show::Show;
 use std::{
@@ -84,7 +84,7 @@ fn run() -> Result<()> {
         return Ok(());
     }
     show.step("it stays up for looking around; Ctrl-C cleans everything away. In another terminal:");
-    let sandbox_command = beside("sandbox")?.display().to_string();
+    let sandbox_command = sibling("sandbox")?.display().to_string();
     for what in ["kubectl get services -A", "kubectl describe service web", "shell client", "pull n1", "plug n1"] {
         println!("           sudo -E {sandbox_command} --id {} {what}", sandbox.id());
     }
@@ -96,7 +96,7 @@ fn run() -> Result<()> {
 
 /// Applies the manifests and the examples' pool, and starts what a kubelet would.
 fn start(sandbox: &Sandbox) -> Result<()> {
-    let options = LandfallOptions::new(beside("landfall")?).manifests(&repository().join("manifests"));
+    let options = LandfallOptions::new(sibling("landfall")?).manifests(&repository().join("manifests"));
     let landfall = sandbox.start_landfall(&options)?;
     apply_example(sandbox, "config.yaml")?;
     wait_for("a leading controller", PATIENCE, || landfall.leader(sandbox).map(drop))
@@ -147,12 +147,7 @@ fn owner(sandbox: &Sandbox, vip: IpAddr) -> Result<String> {
         // Any packet makes the kernel look for the neighbour.
         let _ = client.curl(&format!("http://{vip}:9/"));
         let mac = client.neigh(vip)?.with_context(|| format!("the client has no neighbour {vip}"))?;
-        for node in sandbox.nodes() {
-            if node.mac()? == mac {
-                return Ok(node.name().to_owned());
-            }
-        }
-        anyhow::bail!("{mac} is no node's")
+        Ok(sandbox.node_with_mac(&mac)?.name().to_owned())
     })
 }
 
@@ -160,10 +155,8 @@ fn owner(sandbox: &Sandbox, vip: IpAddr) -> Result<String> {
 fn address(sandbox: &Sandbox, namespace: &str, name: &str) -> Result<IpAddr> {
     wait_for(&format!("an address of {name}"), PATIENCE, || {
         let service = sandbox.get(&["service", "-n", namespace, name])?;
-        let ip = service["status"]["loadBalancer"]["ingress"][0]["ip"].as_str();
-        ip.with_context(|| format!("{name} has none; its conditions: {}", service["status"]["conditions"]))?
-            .parse()
-            .context("no address")
+        let first = addresses(&service).first().copied();
+        first.with_context(|| format!("{name} has none; its conditions: {}", service["status"]["conditions"]))
     })
 }
 
@@ -196,11 +189,4 @@ fn apply_example(sandbox: &Sandbox, file: &str) -> Result<()> {
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-/// A program that was built into the same folder as this one.
-fn beside(name: &str) -> Result<PathBuf> {
-    let path = env::current_exe()?.with_file_name(name);
-    ensure!(path.is_file(), "{} is missing: `make demo` builds it", path.display());
-    Ok(path)
 }

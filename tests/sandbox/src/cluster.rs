@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::{
@@ -106,6 +106,19 @@ impl Cluster {
     pub fn node(&self, name: &str) -> Result<Node> {
         let node = self.nodes().into_iter().find(|node| node.name() == name);
         node.with_context(|| format!("sandbox {} has no node {name:?}", self.state.id))
+    }
+
+    /// The node whose interface on the LAN has this hardware address.
+    ///
+    /// # Errors
+    /// When none has it.
+    pub fn node_with_mac(&self, mac: &str) -> Result<Node> {
+        for node in self.nodes() {
+            if node.mac()?.eq_ignore_ascii_case(mac) {
+                return Ok(node);
+            }
+        }
+        bail!("{mac} is no node's")
     }
 
     /// Runs kubectl as administrator and returns what it prints.

@@ -72,12 +72,15 @@ fn as_caller(program: &str) -> Command {
     command
 }
 
-/// A program of this package: built beside the one that runs, or, for a test, in the folder above.
-pub(crate) fn sibling(name: &str) -> Result<PathBuf> {
+/// A program of this workspace: built beside the one that runs, or, for a test, in the folder above.
+///
+/// # Errors
+/// When it is not built.
+pub fn sibling(name: &str) -> Result<PathBuf> {
     let own = env::current_exe()?;
     let found = own.ancestors().skip(1).take(2).map(|folder| folder.join(name)).find(|path| path.is_file());
     found.with_context(|| {
-        format!("there is no {name} beside {}: build it with `cargo build -p landfall-sandbox`", own.display())
+        format!("there is no {name} beside {}: build it with `cargo build --workspace --bins`", own.display())
     })
 }
 
