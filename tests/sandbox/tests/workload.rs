@@ -70,7 +70,8 @@ fn a_deployment_is_served_scaled_and_deleted() {
         Ok(())
     })
     .unwrap();
-    client.curl(&format!("http://{VIP}:30080/")).unwrap();
+    // kube-proxy hears of their end after the API server has.
+    wait_for("the pod that is left", PATIENCE, || client.curl(&format!("http://{VIP}:30080/"))).unwrap();
 }
 
 #[test]
