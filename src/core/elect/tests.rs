@@ -1,7 +1,7 @@
 //! The rules, each driven by hand: a few speakers on a perfect wire, time moved from deadline to deadline.
 
 use super::*;
-use crate::wire::heartbeat::{Claim, Kind, State};
+use crate::wire::heartbeat::{Claim, Frame, Kind, SpeakerName, State};
 
 const VIP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 10));
 

@@ -1,0 +1,142 @@
+//! What goes into an [`Election`](super::Election) and what comes out of it.
+
+use super::Life;
+use crate::wire::heartbeat::{Frame, SpeakerName};
+use std::{net::IpAddr, time::Duration};
+
+/// What the clocks say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Since the machine's start; never goes back.
+    pub mono: Duration,
+    /// Since 1970; may jump.
+    pub wall: Duration,
+}
+
+/// Who this speaker is.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Its node's name.
+    pub speaker: SpeakerName,
+    /// Differs with every start of the process.
+    pub boot: u64,
+    /// Which cluster it belongs to.
+    pub cluster: u64,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A frame came in on the segment.
+    Frame(Frame),
+    /// [`Election::deadline`](super::Election::deadline) has passed. Early, late and needless calls do no harm.
+    Timer,
+    /// This speaker can answer for the VIP here. Again for a VIP that it already can: only the tier changes.
+    Want {
+        /// The VIP.
+        vip: IpAddr,
+        /// How well placed it is: 0 is best, and each tier lets all of the one before it go first. Always 0 in this
+        /// version's speaker.
+        tier: u8,
+    },
+    /// This speaker can no longer answer for the VIP here; the VIP is still a Service's. It is handed over.
+    Unwant {
+        /// The VIP.
+        vip: IpAddr,
+    },
+    /// The VIP was released from its Service, also where this speaker could not answer for it. Where another Service
+    /// has it at once, or this one again, this comes first and [`Input::Want`] after it.
+    Withdraw {
+        /// The VIP.
+        vip: IpAddr,
+    },
+    /// This speaker leaves: it hands everything over and claims nothing any more. [`Output::Drained`] answers.
+    Drain,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// Send this frame on the segment.
+    Send(Frame),
+    /// Answer for the VIP from now on, and announce it.
+    Acquire {
+        /// The VIP.
+        vip: IpAddr,
+        /// The claim's epoch.
+        epoch: u64,
+        /// Why.
+        why: Acquired,
+    },
+    /// Stop answering for the VIP.
+    Release {
+        /// The VIP.
+        vip: IpAddr,
+        /// Why.
+        why: Released,
+    },
+    /// Nothing is left to hand over: the speaker may exit.
+    Drained,
+}
+
+/// Why a VIP is answered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Acquired {
+    /// Nobody is known to have held it since its Service got it.
+    New,
+    /// Its owner gave it up.
+    HandedOver,
+    /// Its owner is dead.
+    Dead,
+    /// Its owner started anew and has forgotten it.
+    Restarted,
+}
+
+/// Why a VIP is no longer answered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Released {
+    /// It was given up, and another has claimed it.
+    HandedOver,
+    /// It was given up, and nobody claimed it in time.
+    NoSuccessor,
+    /// Another's claim is greater.
+    Outbid,
+    /// It was released from its Service.
+    Withdrawn,
+}
+
+/// Why a frame, or a claim in it, is not listened to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ignored {
+    /// It is another cluster's, on the same LAN.
+    OtherCluster,
+    /// It is this speaker's own.
+    Echo,
+    /// Another run of a speaker with this one's name sent it.
+    Namesake,
+    /// It is late, from before its sender's last start.
+    EarlierBoot,
+    /// It came twice, or after a newer one.
+    OldCounter,
+    /// More speakers than a segment may have.
+    TooManyPeers,
+    /// More VIPs than are remembered.
+    TooManyVips,
+}
+
+/// A peer, for the record and the status page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerStatus<'a> {
+    /// Its name; none where only others have spoken of it.
+    pub name: Option<&'a SpeakerName>,
+    /// Its run.
+    pub boot: u64,
+    /// Whether it lives.
+    pub life: Life,
+    /// Whether it leaves.
+    pub draining: bool,
+    /// When it was last heard itself.
+    pub heard: Option<Duration>,
+    /// How many VIPs it claims.
+    pub claims: usize,
+}
