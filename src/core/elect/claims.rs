@@ -1,4 +1,7 @@
-//! Claims, and the register that decides between them: `(epoch, firm, hash, state)`, the greatest wins.
+//! Claims, and the register that decides between them: `(after, epoch, firm, hash, state)`, the greatest wins.
+//!
+//! `after` is the last release that is known. It comes first: a claim made without knowing of a release never counts
+//! against those that know, and whoever missed the word of a release learns of it from the claims of the next Service.
 
 use super::hash;
 use crate::wire::heartbeat::{Claim, Holder, SpeakerId, State};
@@ -7,6 +10,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 /// The greatest word known about a VIP. The fields' order is the order of what wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Register {
+    pub after: u64,
     pub epoch: u64,
     pub firm: bool,
     hash: u64,
@@ -24,6 +28,7 @@ impl Register {
         match claim.state {
             State::Released => Self::released(claim.epoch),
             state => Self {
+                after: claim.after,
                 epoch: claim.epoch,
                 firm: claim.firm,
                 hash: hash::rendezvous(claim.vip, holder.speaker),
@@ -33,21 +38,22 @@ impl Register {
         }
     }
 
-    /// A firm claim of `holder`'s.
-    pub fn held(vip: IpAddr, epoch: u64, holder: Holder) -> Self {
+    /// A firm claim of `holder`'s, after the release with epoch `after`.
+    pub fn held(vip: IpAddr, after: u64, epoch: u64, holder: Holder) -> Self {
         let hash = hash::rendezvous(vip, holder.speaker);
-        Self { epoch, firm: true, hash, state: State::Held, holder }
+        Self { after, epoch, firm: true, hash, state: State::Held, holder }
     }
 
     /// A release.
     pub fn released(epoch: u64) -> Self {
-        Self { epoch, firm: true, hash: u64::MAX, state: State::Released, holder: NOBODY }
+        Self { after: epoch, epoch, firm: true, hash: u64::MAX, state: State::Released, holder: NOBODY }
     }
 
     /// The word as `sender` says or repeats it.
     pub fn claim(&self, vip: IpAddr, sender: Holder) -> Claim {
         let of = (self.holder != sender && self.holder != NOBODY).then_some(self.holder);
-        Claim { vip, epoch: self.epoch, firm: self.firm, state: self.state, of }
+        let after = if self.state == State::Released { 0 } else { self.after };
+        Claim { vip, epoch: self.epoch, after, firm: self.firm, state: self.state, of }
     }
 }
 

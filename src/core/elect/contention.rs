@@ -105,7 +105,7 @@ impl Election {
                 },
             },
         };
-        let register = Register::held(address, epoch, me);
+        let register = Register::held(address, before.map_or(0, |register| register.after), epoch, me);
         let Some(vip) = self.vips.get_mut(&address) else { return };
         vip.register = Some(register);
         vip.mine = Some(Mine::Owner);

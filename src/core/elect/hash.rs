@@ -39,6 +39,7 @@ pub fn rendezvous(vip: IpAddr, speaker: SpeakerId) -> u64 {
 pub fn digest(claim: &Claim) -> u64 {
     let mut bytes = address(claim.vip);
     bytes.extend(claim.epoch.to_le_bytes());
+    bytes.extend(claim.after.to_le_bytes());
     bytes.push(u8::from(claim.firm));
     bytes.push(u8::from(claim.state == State::Leaving));
     siphash(Use::Digest as u64, KEY, &bytes)

@@ -1,6 +1,8 @@
 //! What a frame says: its sender lives, whom it hears, what it claims, and what it asks.
 
-use super::{Duty, Election, Ignored, MOST_FOREIGN_VIPS, Mine, Register, Released, hash, peers::News};
+use super::{
+    Duty, Election, Ignored, MOST_FOREIGN_VIPS, Mine, Register, Released, hash, peers::News,
+};
 use crate::wire::heartbeat::{Claim, Frame, Holder, Kind, SpeakerId, State};
 use std::{cmp::Ordering, collections::BTreeSet, net::IpAddr, time::Duration};
 
@@ -100,14 +102,18 @@ impl Election {
         }
         vip.register = Some(word);
         vip.changed = now;
-        vip.foretold |= word.state == State::Released;
-        if word.state == State::Released && vip.want.is_some() {
+        let released = word.state == State::Released;
+        // Told of a release itself a moment ago: this is the same one, which its sender reckoned from another claim.
+        let same = released && vip.told_at.is_some_and(|at| now < at + self.timing.silenced);
+        if same {
+            vip.told = word.after;
+        } else if released && vip.want.is_some() {
             let until = now + self.timing.silenced;
             vip.silenced = Some(until);
             self.agenda.insert((until, address, Duty::Unsilence));
         }
         match vip.mine {
-            Some(_) if word.state == State::Released => self.stop(address, Released::Withdrawn),
+            Some(_) if released && !same => self.stop(address, Released::Withdrawn),
             Some(Mine::Owner) if stands => self.stop(address, Released::Outbid),
             Some(Mine::Leaving { .. }) if stands => self.stop(address, Released::HandedOver),
             // Nobody alive stands behind the greater word: this speaker goes on, above it.

@@ -26,21 +26,28 @@ impl Election {
 
     /// The VIP is no Service's any more. Everybody that hears so from the API server comes to the same word by itself: the
     /// release of the claim that it knows, so a want that comes later is not silenced by another's word of this release.
-    /// Whoever knew it from others already says nothing: the claims that came since are the next Service's.
+    /// Whoever knew it from others already says nothing: the claims that came since are the next Service's. So does one
+    /// that began to listen only after a release, the first time: it cannot know which release it is told of.
     pub(super) fn withdraw(&mut self, address: IpAddr) {
         let Some(vip) = self.vips.get_mut(&address) else { return };
         vip.want = None;
         vip.silenced = None;
         vip.changed = self.now.mono;
-        let known = std::mem::take(&mut vip.foretold) && vip.mine.is_none();
-        if let Some(register) = vip.register.filter(|register| !known && register.state != State::Released) {
-            let released = Register::released(register.epoch.saturating_add(1));
-            vip.register = Some(released);
-            if vip.mine.is_some() {
-                self.stop(address, Released::Withdrawn);
-                self.say(address, released);
+        vip.told_at = Some(self.now.mono);
+        let mine = vip.mine.is_some();
+        if let Some(register) = vip.register {
+            let known = register.state == State::Released || register.after > vip.told && !mine;
+            let release = if known { register.after } else { register.epoch.max(register.after).saturating_add(1) };
+            vip.told = release;
+            if !known {
+                let released = Register::released(release);
+                vip.register = Some(released);
+                if mine {
+                    self.stop(address, Released::Withdrawn);
+                    self.say(address, released);
+                }
+                self.dispute_if_claimed(address);
             }
-            self.dispute_if_claimed(address);
         }
         self.consider(address);
     }

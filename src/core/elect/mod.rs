@@ -64,8 +64,10 @@ struct Vip {
     dispute: Option<Dispute>,
     /// Until when a release that others reported outweighs the want.
     silenced: Option<Duration>,
-    /// Others have reported a release that the API server has not told this speaker of yet.
-    foretold: bool,
+    /// The last release that the API server told this speaker of. A greater one in the register only others know of.
+    told: u64,
+    /// When it did.
+    told_at: Option<Duration>,
     changed: Duration,
 }
 

@@ -11,8 +11,8 @@
 //! 48 name · by kind: nothing | speaker u64 | two addresses · heard × (speaker u64, age u16) · claims
 //! ```
 //! An address is one byte 4 or 6, then its bytes. A claim is one byte (bit 0 IPv6, bit 1 firm, bit 2 repeated for
-//! another, bits 4–5 state), the address's bytes, epoch u64, and where bit 2 is set the holder's speaker u64 and boot u64.
-//! Times are milliseconds. `length` counts the whole frame; what follows it is Ethernet's padding.
+//! another, bit 3 after a release, bits 4–5 state), the address's bytes, epoch u64, where bit 3 is set the release's
+//! epoch u64, and where bit 2 is set the holder's speaker u64 and boot u64. Times are milliseconds. `length` counts the whole frame; what follows it is Ethernet's padding.
 
 use std::{fmt, net::IpAddr, time::Duration};
 
@@ -34,6 +34,7 @@ const LISTENING: u8 = 2;
 const IPV6: u8 = 1;
 const FIRM: u8 = 2;
 const REPEATED: u8 = 4;
+const AFTER: u8 = 8;
 const STATE_SHIFT: u32 = 4;
 
 /// A speaker's name: its node's. 1 to 253 bytes.
@@ -92,6 +93,8 @@ pub struct Claim {
     pub vip: IpAddr,
     /// When it was claimed: milliseconds since 1970, or one more than the greatest heard.
     pub epoch: u64,
+    /// The epoch of the VIP's last release that the claimant knows of; 0: it knows of none, or this is a release.
+    pub after: u64,
     /// Whether the claimant could show that it is not cut off. Always true in this version.
     pub firm: bool,
     /// What it says.
@@ -197,7 +200,9 @@ pub enum Malformed {
 impl Claim {
     /// How many bytes it takes.
     pub fn size(&self) -> usize {
-        1 + if self.vip.is_ipv4() { 4 } else { 16 } + 8 + if self.of.is_some() { 16 } else { 0 }
+        let address = if self.vip.is_ipv4() { 4 } else { 16 };
+        let after = if self.after == 0 { 0 } else { 8 };
+        1 + address + 8 + after + if self.of.is_some() { 16 } else { 0 }
     }
 }
 
@@ -354,10 +359,14 @@ fn emit_claim(out: &mut Vec<u8>, claim: &Claim) {
         state << STATE_SHIFT
             | if claim.vip.is_ipv6() { IPV6 } else { 0 }
             | if claim.firm { FIRM } else { 0 }
-            | if claim.of.is_some() { REPEATED } else { 0 },
+            | if claim.of.is_some() { REPEATED } else { 0 }
+            | if claim.after == 0 { 0 } else { AFTER },
     );
     emit_address(out, claim.vip);
     out.extend(claim.epoch.to_be_bytes());
+    if claim.after != 0 {
+        out.extend(claim.after.to_be_bytes());
+    }
     if let Some(holder) = claim.of {
         out.extend(holder.speaker.0.to_be_bytes());
         out.extend(holder.boot.to_be_bytes());
@@ -405,11 +414,12 @@ impl<'a> Reader<'a> {
 
     fn claim(&mut self) -> Result<Claim, Malformed> {
         let [bits] = self.array()?;
-        if bits & !(IPV6 | FIRM | REPEATED | 3 << STATE_SHIFT) != 0 {
+        if bits & !(IPV6 | FIRM | REPEATED | AFTER | 3 << STATE_SHIFT) != 0 {
             return Err(Malformed::Bits);
         }
         let vip = self.address(bits & IPV6 != 0)?;
         let epoch = self.long()?;
+        let after = if bits & AFTER != 0 { self.long()? } else { 0 };
         let of = if bits & REPEATED != 0 {
             Some(Holder { speaker: SpeakerId(self.long()?), boot: self.long()? })
         } else {
@@ -421,7 +431,7 @@ impl<'a> Reader<'a> {
             2 => State::Vacant,
             _ => State::Released,
         };
-        Ok(Claim { vip, epoch, firm: bits & FIRM != 0, state, of })
+        Ok(Claim { vip, epoch, after, firm: bits & FIRM != 0, state, of })
     }
 }
 

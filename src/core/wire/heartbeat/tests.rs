@@ -20,6 +20,7 @@ fn beat() -> Frame {
             Claim {
                 vip: "203.0.113.10".parse().unwrap(),
                 epoch: 1_700_000_000_000,
+                after: 9,
                 firm: true,
                 state: State::Held,
                 of: None,
@@ -27,6 +28,7 @@ fn beat() -> Frame {
             Claim {
                 vip: "2001:db8::10".parse().unwrap(),
                 epoch: 1,
+                after: 0,
                 firm: false,
                 state: State::Released,
                 of: Some(Holder { speaker: SpeakerId(5), boot: 6 }),
@@ -35,10 +37,10 @@ fn beat() -> Frame {
     }
 }
 
-const BEAT: &str = "4c46 01 00 01 06 0076 0064 0003 0001 0002\
+const BEAT: &str = "4c46 01 00 01 06 007e 0064 0003 0001 0002\
     0102030405060708 1112131415161718 000000000000002a 2122232425262728 6e6f64652d31\
     3132333435363738 004d\
-    02 cb00710a 0000018bcfe56800\
+    0a cb00710a 0000018bcfe56800 0000000000000009\
     35 20010db8000000000000000000000010 0000000000000001 0000000000000005 0000000000000006";
 
 fn bytes(hex: &str) -> Vec<u8> {
@@ -114,7 +116,7 @@ fn every_refusal_has_its_reason() {
         ("a claim too few", beat_with(|bytes| bytes[15] = 1), Malformed::Length),
         ("a claim too many", beat_with(|bytes| bytes[15] = 3), Malformed::Short),
         ("65 peers", beat_with(|bytes| bytes[13] = 65), Malformed::Heard),
-        ("an unknown claim bit", beat_with(|bytes| bytes[64] |= 8), Malformed::Bits),
+        ("an unknown claim bit", beat_with(|bytes| bytes[64] |= 0x40), Malformed::Bits),
     ];
     for (what, bytes, reason) in cases {
         assert_eq!(Frame::parse(&bytes), Err(reason), "{what}");
@@ -141,8 +143,8 @@ fn frames() -> impl Strategy<Value = Frame> {
     ];
     let state = prop_oneof![Just(State::Held), Just(State::Leaving), Just(State::Vacant), Just(State::Released)];
     let of = proptest::option::of(any::<(u64, u64)>().prop_map(|(id, boot)| Holder { speaker: SpeakerId(id), boot }));
-    let claim = (any::<IpAddr>(), any::<u64>(), any::<bool>(), state, of)
-        .prop_map(|(vip, epoch, firm, state, of)| Claim { vip, epoch, firm, state, of });
+    let claim = (any::<IpAddr>(), any::<(u64, u64)>(), any::<bool>(), state, of)
+        .prop_map(|(vip, (epoch, after), firm, state, of)| Claim { vip, epoch, after, firm, state, of });
     let heard = (any::<u64>(), millis()).prop_map(|(id, age)| Heard { speaker: SpeakerId(id), age });
     let numbers = any::<(u64, u64, u64, u64, bool, bool)>();
     ("[a-z0-9.-]{1,253}", numbers, millis(), millis(), kind, vec(heard, 0..8), vec(claim, 0..20)).prop_map(
