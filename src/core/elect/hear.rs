@@ -1,7 +1,7 @@
 //! What a frame says: its sender lives, whom it hears, what it claims, and what it asks.
 
 use super::{
-    Duty, Election, Ignored, MOST_FOREIGN_VIPS, Mine, Register, Released, hash, peers::News,
+    Duty, Election, Ignored, MOST_FOREIGN_CLAIMS, MOST_FOREIGN_VIPS, Mine, Register, Released, hash, peers::News,
 };
 use crate::wire::heartbeat::{Claim, Frame, Holder, Kind, SpeakerId, State};
 use std::{cmp::Ordering, collections::BTreeSet, net::IpAddr, time::Duration};
@@ -67,6 +67,10 @@ impl Election {
     fn told(&mut self, claim: &Claim, sender: Holder) {
         match claim.of {
             None => {
+                if !self.has_room(claim, sender.speaker) {
+                    self.ignore(Ignored::TooManyVips);
+                    return;
+                }
                 if let Some(peer) = self.peers.get_mut(sender.speaker) {
                     peer.claims.apply(*claim);
                 }
@@ -78,6 +82,13 @@ impl Election {
             Some(_) => {}
         }
         self.offer(claim.vip, Register::of(claim, sender));
+    }
+
+    /// Whether one more claim of that peer's can be remembered, or it needs no more room than before.
+    fn has_room(&self, claim: &Claim, id: SpeakerId) -> bool {
+        matches!(claim.state, State::Vacant | State::Released)
+            || self.peers.get(id).is_some_and(|peer| peer.claims.get(claim.vip).is_some())
+            || self.peers.iter().map(|(_, peer)| peer.claims.len()).sum::<usize>() < MOST_FOREIGN_CLAIMS
     }
 
     /// A word about a VIP: the greatest is kept.

@@ -40,6 +40,8 @@ use std::{
 
 /// The most VIPs that are remembered without being wanted here.
 const MOST_FOREIGN_VIPS: usize = 65_536;
+/// The most claims that are remembered of all peers together: each VIP's owner's, and those of the dead before it.
+const MOST_FOREIGN_CLAIMS: usize = 2 * MOST_FOREIGN_VIPS;
 /// Between two sweeps of what nobody needs any more.
 const SWEEP: Duration = Duration::from_secs(60);
 

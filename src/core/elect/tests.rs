@@ -297,6 +297,27 @@ fn two_reckonings_of_one_release_are_one_release() {
 }
 
 #[test]
+fn what_is_remembered_of_peers_claims_is_bounded() {
+    let mut segment = Segment::new(&["a"]);
+    let claim = |number: usize| Claim {
+        vip: std::net::Ipv4Addr::from_bits(0xc633_6400 + number as u32).into(),
+        epoch: 1,
+        after: 0,
+        firm: true,
+        state: State::Held,
+        of: None,
+    };
+    for (number, name) in ["b", "c", "d"].into_iter().enumerate() {
+        let claims = (0..MOST_FOREIGN_VIPS).map(|vip| claim(vip + number)).collect();
+        segment.tell("a", frame(name, 1, Kind::Beat, claims));
+    }
+    let a = &segment.speakers["a"];
+    assert_eq!(a.peers().map(|peer| peer.claims).sum::<usize>(), MOST_FOREIGN_CLAIMS);
+    // One of c's claims was for a VIP too many, all of d's were claims too many.
+    assert_eq!(a.ignored(), &BTreeMap::from([(Ignored::TooManyVips, 1 + MOST_FOREIGN_VIPS as u64)]));
+}
+
+#[test]
 fn a_claim_made_without_knowing_of_a_release_does_not_outbid_it() {
     let (mut segment, owner, other) = owner_and_other();
     // The other hears nothing of the release, and takes over.
