@@ -48,12 +48,14 @@ pub enum Violation {
         /// Who.
         who: usize,
     },
-    /// A VIP left an owner that nothing ailed.
+    /// A VIP left an owner that nothing ailed, and that nothing in the plan asked to let go of it.
     NeedlessMove {
         /// The VIP.
         vip: IpAddr,
         /// Its owner.
         owner: usize,
+        /// What the owner says.
+        why: Released,
     },
 }
 
@@ -67,7 +69,9 @@ impl fmt::Display for Violation {
                 write!(f, "{a} and {b} both answered for {vip} for {lasted:?}")
             }
             Self::Stale { vip, who } => write!(f, "{who} still answers for {vip}, which others know to be released"),
-            Self::NeedlessMove { vip, owner } => write!(f, "{vip} left {owner}, which nothing ailed"),
+            Self::NeedlessMove { vip, owner, why } => {
+                write!(f, "{vip} left {owner} ({why:?}), which nothing ailed and nothing in the plan asked for")
+            }
         }
     }
 }
@@ -139,10 +143,17 @@ impl Judge {
             double.entry((*vip, *a, *b)).and_modify(|new| *new = *since);
         }
         for (vip, since) in &world.released {
-            if let Some(who) = awake.iter().find(|number| world.speakers[**number].answers(*vip))
-                && *since + TOLD < world.now
-            {
-                return Err(Violation::Stale { vip: *vip, who: *who });
+            // One that comes back or claims only later is told from then on, by those that know and that it hears.
+            let told = |group: &[usize], number: usize| {
+                let acquired = self.acquired.get(&(*vip, number)).copied().unwrap_or_default();
+                let begins = acquired.max(*since).max(world.speakers[number].disturbed);
+                group.iter().any(|other| !world.speakers[*other].eligible.contains(vip)) && begins + TOLD < world.now
+            };
+            for group in &groups {
+                let stale = |number: &usize| world.speakers[*number].answers(*vip) && told(group, *number);
+                if let Some(who) = group.iter().copied().find(stale) {
+                    return Err(Violation::Stale { vip: *vip, who });
+                }
             }
         }
         self.silent = silent;
@@ -156,13 +167,24 @@ impl Judge {
                 Deed::Acquire(_) => {
                     self.acquired.insert((*vip, *number), *at);
                 }
-                Deed::Release(Released::Outbid) if !bounds.needless_moves => {
-                    let held = self.acquired.get(&(*vip, *number)).map_or(Duration::ZERO, |since| *at - *since);
-                    if held > CONTENTION && world.undisturbed(*number) {
-                        return Err(Violation::NeedlessMove { vip: *vip, owner: *number });
+                Deed::Release(why) => {
+                    let speaker = &world.speakers[*number];
+                    let caused = match why {
+                        Released::Outbid => {
+                            let held = self.acquired.get(&(*vip, *number)).map_or(Duration::ZERO, |since| *at - *since);
+                            bounds.needless_moves || held <= CONTENTION || !world.undisturbed(*number)
+                        }
+                        // What it wants is what is due: no release that it has not heard of explains this.
+                        Released::Withdrawn => !speaker.due.contains(vip),
+                        Released::HandedOver | Released::NoSuccessor => {
+                            speaker.draining || !speaker.eligible.contains(vip)
+                        }
+                    };
+                    if !caused {
+                        return Err(Violation::NeedlessMove { vip: *vip, owner: *number, why: *why });
                     }
                 }
-                Deed::Release(_) | Deed::OwnerCrashed => {}
+                Deed::OwnerCrashed => {}
             }
         }
         Ok(())
