@@ -11,4 +11,5 @@ pub mod lan;
 pub mod plan;
 pub mod report;
 pub mod scenario;
+pub mod speaker;
 pub mod world;

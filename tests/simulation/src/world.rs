@@ -1,13 +1,16 @@
-//! The run: speakers, their clocks, frames under way, and what the plan does to them.
+//! The run: speakers, frames under way, and one event after another.
+
+mod act;
 
 use crate::{
     judge::{Judge, Violation},
     lan::Lan,
-    plan::{Action, Plan, Who, ms, vip},
+    plan::{Action, Plan, ms, vip},
+    speaker::Speaker,
 };
 use landfall_core::{
-    elect::{Acquired, Election, Identity, Input, Now, Output, Released, Timing},
-    wire::heartbeat::{Frame, SpeakerName},
+    elect::{Acquired, Election, Input, Output, Released},
+    wire::heartbeat::Frame,
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -18,67 +21,8 @@ use std::{
     time::Duration,
 };
 
-/// 2026-01-01, the wall clocks' start.
-const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 /// How many lines of the trace are kept.
 const TRACE: usize = 60;
-
-/// A speaker's machine.
-pub struct Speaker {
-    election: Option<Election>,
-    boot: u64,
-    /// What its node can answer for, whether or not the speaker runs.
-    pub eligible: BTreeSet<IpAddr>,
-    /// What it should answer for: not what was released meanwhile, of which it may not have heard.
-    pub due: BTreeSet<IpAddr>,
-    /// It is deaf or mute: clients that are not on its own machine cannot use it.
-    pub useless: bool,
-    /// When it started.
-    pub started: Duration,
-    /// Until when it stands still.
-    paused: Option<Duration>,
-    keeps_backlog: bool,
-    backlog: VecDeque<Rc<[u8]>>,
-    /// It has been told to leave.
-    pub draining: bool,
-    comes_back: Option<Duration>,
-    wall: i64,
-    /// Parts per million that its clocks are fast.
-    drift: i64,
-    wake: Option<Duration>,
-    /// When it was last paused, cut off, started or told something.
-    pub disturbed: Duration,
-}
-
-impl Speaker {
-    /// Whether it runs and does not stand still.
-    pub fn awake(&self) -> bool {
-        self.election.is_some() && self.paused.is_none()
-    }
-
-    /// Whether it answers for the VIP.
-    pub fn answers(&self, vip: IpAddr) -> bool {
-        self.paused.is_none() && self.election.as_ref().is_some_and(|election| election.owns(vip))
-    }
-
-    /// How many VIPs it owns.
-    pub fn owned(&self) -> usize {
-        self.election.as_ref().map_or(0, |election| election.owned().count())
-    }
-
-    fn now(&self, at: Duration) -> Now {
-        let at = at.as_micros() as i64;
-        let mono = at + at * self.drift / 1_000_000;
-        let wall = EPOCH.as_micros() as i64 + mono + self.wall * 1_000;
-        Now { mono: Duration::from_micros(mono as u64), wall: Duration::from_micros(wall.max(0) as u64) }
-    }
-
-    /// When, in the world's time, its monotonic clock shows `mono`.
-    fn when(&self, mono: Duration) -> Duration {
-        let mono = mono.as_micros() as i64;
-        Duration::from_micros((mono - mono * self.drift / (1_000_000 + self.drift)) as u64 + 1)
-    }
-}
 
 enum Event {
     Arrive(usize, Rc<[u8]>),
@@ -135,25 +79,7 @@ impl World {
     pub fn new(plan: Plan, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
         let all: BTreeSet<IpAddr> = (0..plan.vips).map(vip).collect();
-        let speakers = (0..plan.speakers)
-            .map(|_| Speaker {
-                election: None,
-                boot: rng.random_range(1..1 << 40),
-                eligible: all.clone(),
-                due: all.clone(),
-                useless: false,
-                started: Duration::ZERO,
-                paused: None,
-                keeps_backlog: false,
-                backlog: VecDeque::new(),
-                draining: false,
-                comes_back: None,
-                wall: rng.random_range(-30..30),
-                drift: rng.random_range(-50..50),
-                wake: None,
-                disturbed: Duration::ZERO,
-            })
-            .collect();
+        let speakers = (0..plan.speakers).map(|_| Speaker::new(all.clone(), &mut rng)).collect();
         let mut world = Self {
             now: Duration::ZERO,
             speakers,
@@ -231,124 +157,6 @@ impl World {
                 }
             }
             Event::Act(action) => self.act(action),
-        }
-    }
-
-    fn act(&mut self, action: Action) {
-        self.note(format!("{action:?}"));
-        let now = self.now;
-        match action {
-            Action::Start(number) => self.start(number),
-            Action::Crash(who) => self.crash(who, None),
-            Action::Restart(who, after) => self.crash(who, Some(after)),
-            Action::Pause { who, length, backlog } => {
-                let Some(number) = self.who(who) else { return };
-                let speaker = &mut self.speakers[number];
-                speaker.paused = Some(now + length);
-                speaker.keeps_backlog = backlog;
-                self.put(now + length, Event::Resume(number));
-            }
-            Action::Drain(who, comes_back) => {
-                let Some(number) = self.who(who) else { return };
-                let speaker = &mut self.speakers[number];
-                speaker.draining = true;
-                speaker.comes_back = comes_back;
-                self.tell(number, Input::Drain);
-            }
-            Action::Want(number, which) => {
-                self.speakers[number].eligible.insert(vip(which));
-                self.speakers[number].due.insert(vip(which));
-                self.released.remove(&vip(which));
-                self.speakers[number].disturbed = now;
-                self.tell(number, Input::Want { vip: vip(which), tier: 0 });
-            }
-            Action::Unwant(who, which) => {
-                let Some(number) = self.who(who) else { return };
-                self.speakers[number].eligible.remove(&vip(which));
-                self.speakers[number].due.remove(&vip(which));
-                self.tell(number, Input::Unwant { vip: vip(which) });
-            }
-            Action::Release(which) => {
-                for speaker in &mut self.speakers {
-                    speaker.due.remove(&vip(which));
-                    speaker.disturbed = now;
-                }
-            }
-            Action::Withdraw(number, which) => {
-                self.speakers[number].eligible.remove(&vip(which));
-                let known = self.speakers.iter().all(|speaker| !speaker.due.contains(&vip(which)));
-                if known {
-                    self.released.entry(vip(which)).or_insert(now);
-                }
-                self.tell(number, Input::Withdraw { vip: vip(which) });
-            }
-            Action::Cut(from, to) => {
-                self.disturb();
-                self.lan.cut(from, to);
-            }
-            Action::Deafen(who) => self.cut_off(who, true),
-            Action::Mute(who) => self.cut_off(who, false),
-            Action::Heal => {
-                self.disturb();
-                self.speakers.iter_mut().for_each(|speaker| speaker.useless = false);
-                self.lan.heal();
-            }
-            Action::Jump(number, by) => self.speakers[number].wall += by,
-            Action::Starve(by) => self.starved = by,
-        }
-    }
-
-    fn disturb(&mut self) {
-        for speaker in &mut self.speakers {
-            speaker.disturbed = self.now;
-        }
-    }
-
-    fn cut_off(&mut self, who: Who, deaf: bool) {
-        self.disturb();
-        let Some(one) = self.who(who) else { return };
-        self.speakers[one].useless = true;
-        for other in (0..self.speakers.len()).filter(|other| *other != one) {
-            let (from, to) = if deaf { (other, one) } else { (one, other) };
-            self.lan.cut(from, to);
-        }
-    }
-
-    fn who(&self, who: Who) -> Option<usize> {
-        match who {
-            Who::Speaker(number) => Some(number),
-            Who::OwnerOf(which) => (0..self.speakers.len()).find(|number| self.speakers[*number].answers(vip(which))),
-        }
-    }
-
-    fn start(&mut self, number: usize) {
-        let now = self.now;
-        let name = SpeakerName::new(format!("node-{number}")).expect("short enough");
-        let speaker = &mut self.speakers[number];
-        speaker.boot += 1;
-        let identity = Identity { speaker: name, boot: speaker.boot, cluster: 1 };
-        speaker.election = Some(Election::new(identity, Timing::default(), speaker.now(now)));
-        speaker.started = now;
-        speaker.disturbed = now;
-        speaker.draining = false;
-        speaker.paused = None;
-        speaker.backlog.clear();
-        for vip in speaker.eligible.clone() {
-            self.tell(number, Input::Want { vip, tier: 0 });
-        }
-        self.schedule(number);
-    }
-
-    fn crash(&mut self, who: Who, back_after: Option<Duration>) {
-        let Some(number) = self.who(who) else { return };
-        let now = self.now;
-        self.note(format!("{number} crashes"));
-        let owned: Vec<IpAddr> =
-            self.speakers[number].election.take().map(|election| election.owned().collect()).unwrap_or_default();
-        self.deeds.extend(owned.into_iter().map(|vip| (now, number, vip, Deed::OwnerCrashed)));
-        self.speakers[number].wake = None;
-        if let Some(after) = back_after {
-            self.put(now + after, Event::Act(Action::Start(number)));
         }
     }
 

@@ -60,6 +60,8 @@ verdicts! {
     drain_crash: "drain-crash",
     endpoints: "endpoints",
     release: "release",
+    release_lossy: "release-lossy",
+    release_missed: "release-missed",
     clocks: "clocks",
     many: "many",
     mixed: "mixed",

@@ -1,0 +1,117 @@
+//! What happens in good order: starts, leaves, endpoints that come and go, and VIPs that are released.
+
+use super::Draft;
+use crate::plan::{Action, Bounds, Who, ms};
+use rand::Rng;
+use std::time::Duration;
+
+pub(super) fn boot(draft: &mut Draft) {
+    draft.start_within(10_000);
+    draft.plan.length = ms(16_000);
+}
+
+pub(super) fn drain(draft: &mut Draft) {
+    draft.start();
+    let (at, who) = (draft.between(4_000, 5_500), draft.owner());
+    draft.at(at, Action::Drain(who, None));
+    draft.plan.bounds = Bounds { silence: ms(0), double: ms(5), ..draft.plan.bounds };
+}
+
+pub(super) fn rolling(draft: &mut Draft) {
+    draft.start();
+    let mut at = ms(4_000);
+    for number in 0..draft.plan.speakers {
+        let back = draft.between(50, 2_000);
+        draft.at(at, Action::Drain(Who::Speaker(number), Some(back)));
+        at += back + draft.between(1_100, 3_000);
+    }
+    draft.plan.length = at + ms(4_000);
+    draft.plan.bounds = Bounds { silence: ms(0), double: ms(5), ..draft.plan.bounds };
+}
+
+pub(super) fn drain_crash(draft: &mut Draft) {
+    draft.at_least(3);
+    draft.start();
+    let which = draft.vip();
+    let at = draft.between(4_000, 5_500);
+    draft.at(at, Action::Drain(Who::OwnerOf(which), None));
+    let later = at + draft.between(0, 200);
+    draft.at(later, Action::Crash(Who::OwnerOf(which)));
+}
+
+pub(super) fn endpoints(draft: &mut Draft) {
+    draft.start();
+    let mut at = ms(4_000);
+    while at < ms(10_000) {
+        let (number, which) = (draft.speaker(), draft.vip());
+        let action = if draft.rng.random() {
+            Action::Want(number, which)
+        } else if draft.rng.random() {
+            Action::Unwant(Who::Speaker(number), which)
+        } else {
+            Action::Unwant(Who::OwnerOf(which), which)
+        };
+        draft.at(at, action);
+        at += draft.between(0, 400);
+    }
+    draft.plan.bounds.double = ms(20);
+}
+
+pub(super) fn release(draft: &mut Draft) {
+    draft.start();
+    let (which, released, again) = released_and_allocated_again(draft);
+    for number in 0..draft.plan.speakers {
+        let most = if draft.rng.random_range(0..4) == 0 { 2_000 } else { 100 };
+        told(draft, number, which, released, again, most);
+    }
+}
+
+pub(super) fn release_lossy(draft: &mut Draft) {
+    release(draft);
+    draft.lossy(100);
+}
+
+pub(super) fn release_missed(draft: &mut Draft) {
+    draft.start();
+    let (which, released, again) = released_and_allocated_again(draft);
+    let late = draft.speaker();
+    for number in (0..draft.plan.speakers).filter(|number| *number != late) {
+        told(draft, number, which, released, again, 100);
+    }
+    let (begins, ends) = (released - draft.between(0, 500), released + draft.between(200, 2_500));
+    match draft.rng.random_range(0..3) {
+        0 => draft.at(begins, Action::Pause { who: Who::Speaker(late), length: ends - begins, backlog: false }),
+        1 => draft.at(begins, Action::Restart(Who::Speaker(late), ends - begins)),
+        _ => {
+            for other in (0..draft.plan.speakers).filter(|number| *number != late) {
+                draft.at(begins, Action::Cut(late, other));
+                draft.at(begins, Action::Cut(other, late));
+            }
+            draft.at(ends, Action::Heal);
+        }
+    }
+    // Its watch is later than all that: the claim it knows by then may be the next Service's.
+    let hears = ends.max(again) + draft.between(0, 3_000);
+    draft.at(hears, Action::Withdraw(late, which));
+    let wants = hears + draft.between(1, 500);
+    draft.at(wants, Action::Want(late, which));
+    draft.plan.length = hears + ms(5_000);
+    draft.plan.bounds = Bounds { silence: ms(800), double: ms(300), ..draft.plan.bounds };
+}
+
+/// A VIP is released and, up to 3 s later, another Service's: which, and when.
+fn released_and_allocated_again(draft: &mut Draft) -> (usize, Duration, Duration) {
+    let which = draft.vip();
+    let released = draft.between(4_000, 5_500);
+    let again = released + draft.between(0, 3_000);
+    draft.at(released, Action::Release(which));
+    (which, released, again)
+}
+
+/// The speaker hears of both, up to `most` milliseconds late.
+fn told(draft: &mut Draft, number: usize, which: usize, released: Duration, again: Duration, most: u64) {
+    let late = draft.between(0, most);
+    let late_again = late + draft.between(0, 100);
+    draft.at(released + late, Action::Withdraw(number, which));
+    draft.at((again + late_again).max(released + late + ms(1)), Action::Want(number, which));
+}

@@ -1,0 +1,132 @@
+//! What goes wrong: crashes, pauses, loss, starvation, and cuts of the segment.
+
+use super::Draft;
+use crate::plan::{Action, Bounds, Who, ms};
+use rand::Rng;
+
+pub(super) fn crash(draft: &mut Draft) {
+    draft.start();
+    let (at, who) = (draft.between(4_000, 5_500), draft.owner());
+    draft.at(at, Action::Crash(who));
+}
+
+pub(super) fn crash_lossy(draft: &mut Draft) {
+    crash(draft);
+    draft.lossy(50);
+}
+
+pub(super) fn restart(draft: &mut Draft) {
+    draft.start();
+    let (at, who, back) = (draft.between(4_000, 5_500), draft.owner(), draft.between(0, 1_000));
+    draft.at(at, Action::Restart(who, back));
+}
+
+pub(super) fn restart_twice(draft: &mut Draft) {
+    draft.start();
+    let which = draft.vip();
+    let (at, back) = (draft.between(4_000, 5_500), draft.between(0, 1_000));
+    draft.at(at, Action::Restart(Who::OwnerOf(which), back));
+    let (later, back, length) = (at + draft.between(1, 800), draft.between(0, 1_000), draft.between(300, 2_000));
+    let backlog = draft.rng.random();
+    let second = if draft.rng.random() {
+        Action::Restart(Who::OwnerOf(which), back)
+    } else {
+        Action::Pause { who: Who::OwnerOf(which), length, backlog }
+    };
+    draft.at(later, second);
+    draft.plan.bounds.silence = ms(800);
+}
+
+pub(super) fn pause(draft: &mut Draft) {
+    draft.start();
+    let (at, who, length) = (draft.between(4_000, 5_500), draft.owner(), draft.between(300, 6_000));
+    let backlog = draft.rng.random();
+    draft.at(at, Action::Pause { who, length, backlog });
+    draft.plan.length = ms(16_000);
+}
+
+pub(super) fn pause_crash(draft: &mut Draft) {
+    pause(draft);
+    let (at, who) = (draft.between(4_000, 9_000), draft.owner());
+    draft.at(at, Action::Crash(who));
+    draft.plan.bounds.silence = ms(1_000);
+}
+
+pub(super) fn calm_lossy(draft: &mut Draft) {
+    draft.start();
+    draft.lossy(50);
+    draft.plan.length = ms(60_000);
+}
+
+pub(super) fn very_lossy(draft: &mut Draft) {
+    crash(draft);
+    draft.lossy(200);
+    draft.plan.bounds = Bounds { silence: ms(1_500), double: ms(500), needless_moves: true };
+}
+
+pub(super) fn starved(draft: &mut Draft) {
+    draft.start();
+    draft.at(ms(4_000), Action::Starve(ms(200)));
+    draft.plan.length = ms(34_000);
+    // Until frames tell how late their sender is, two speakers rarely take one another for dead.
+    draft.plan.bounds = Bounds { silence: ms(1_000), double: ms(500), needless_moves: true };
+}
+
+pub(super) fn halves(draft: &mut Draft) {
+    draft.start();
+    let (at, length) = (draft.between(4_000, 5_500), draft.between(100, 6_000));
+    let split = draft.rng.random_range(1..draft.plan.speakers);
+    for a in 0..split {
+        for b in split..draft.plan.speakers {
+            draft.at(at, Action::Cut(a, b));
+            draft.at(at, Action::Cut(b, a));
+        }
+    }
+    draft.at(at + length, Action::Heal);
+    draft.plan.length = at + length + ms(6_000);
+    draft.plan.bounds = Bounds { silence: ms(800), double: ms(200), ..draft.plan.bounds };
+}
+
+pub(super) fn pair(draft: &mut Draft) {
+    draft.at_least(3);
+    draft.start();
+    let (at, length) = (draft.between(4_000, 5_500), draft.between(1_000, 8_000));
+    let (a, b) = (0, draft.rng.random_range(1..draft.plan.speakers));
+    draft.at(at, Action::Cut(a, b));
+    draft.at(at, Action::Cut(b, a));
+    draft.at(at + length, Action::Heal);
+    draft.plan.length = at + length + ms(6_000);
+    draft.plan.bounds.silence = ms(0);
+}
+
+pub(super) fn one_way(draft: &mut Draft) {
+    draft.at_least(3);
+    draft.start();
+    let (at, length) = (draft.between(4_000, 5_500), draft.between(1_000, 8_000));
+    let (a, b) = (0, draft.rng.random_range(1..draft.plan.speakers));
+    draft.at(at, Action::Cut(a, b));
+    draft.at(at + length, Action::Heal);
+    draft.plan.length = at + length + ms(6_000);
+    draft.plan.bounds.silence = ms(0);
+}
+
+pub(super) fn deaf(draft: &mut Draft) {
+    draft.at_least(3);
+    draft.start();
+    let (at, who, length) = (draft.between(4_000, 5_500), draft.owner(), draft.between(1_000, 8_000));
+    draft.at(at, Action::Deafen(who));
+    draft.at(at + length, Action::Heal);
+    draft.plan.length = at + length + ms(6_000);
+    draft.plan.bounds.double = ms(300);
+    // Where the others own nothing they speak once a second, and it takes that much longer to tell who misses it.
+    draft.plan.bounds.silence = ms(4_000);
+}
+
+pub(super) fn mute(draft: &mut Draft) {
+    draft.at_least(3);
+    draft.start();
+    let (at, who, length) = (draft.between(4_000, 5_500), draft.owner(), draft.between(1_000, 8_000));
+    draft.at(at, Action::Mute(who));
+    draft.at(at + length, Action::Heal);
+    draft.plan.length = at + length + ms(6_000);
+}

@@ -1,0 +1,129 @@
+//! What the plan does to the speakers and the segment.
+
+use super::{Deed, Event, World};
+use crate::plan::{Action, Who, vip};
+use landfall_core::{
+    elect::{Election, Identity, Input, Timing},
+    wire::heartbeat::SpeakerName,
+};
+use std::{net::IpAddr, time::Duration};
+
+impl World {
+    pub(super) fn act(&mut self, action: Action) {
+        self.note(format!("{action:?}"));
+        let now = self.now;
+        match action {
+            Action::Start(number) => self.start(number),
+            Action::Crash(who) => self.crash(who, None),
+            Action::Restart(who, after) => self.crash(who, Some(after)),
+            Action::Pause { who, length, backlog } => {
+                let Some(number) = self.who(who) else { return };
+                let speaker = &mut self.speakers[number];
+                speaker.paused = Some(now + length);
+                speaker.keeps_backlog = backlog;
+                self.put(now + length, Event::Resume(number));
+            }
+            Action::Drain(who, comes_back) => {
+                let Some(number) = self.who(who) else { return };
+                let speaker = &mut self.speakers[number];
+                speaker.draining = true;
+                speaker.comes_back = comes_back;
+                self.tell(number, Input::Drain);
+            }
+            Action::Want(number, which) => {
+                self.speakers[number].eligible.insert(vip(which));
+                self.speakers[number].due.insert(vip(which));
+                self.released.remove(&vip(which));
+                self.speakers[number].disturbed = now;
+                self.tell(number, Input::Want { vip: vip(which), tier: 0 });
+            }
+            Action::Unwant(who, which) => {
+                let Some(number) = self.who(who) else { return };
+                self.speakers[number].eligible.remove(&vip(which));
+                self.speakers[number].due.remove(&vip(which));
+                self.tell(number, Input::Unwant { vip: vip(which) });
+            }
+            Action::Release(which) => {
+                for speaker in &mut self.speakers {
+                    speaker.due.remove(&vip(which));
+                    speaker.disturbed = now;
+                }
+            }
+            Action::Withdraw(number, which) => {
+                self.speakers[number].eligible.remove(&vip(which));
+                let known = self.speakers.iter().all(|speaker| !speaker.due.contains(&vip(which)));
+                if known {
+                    self.released.entry(vip(which)).or_insert(now);
+                }
+                self.tell(number, Input::Withdraw { vip: vip(which) });
+            }
+            Action::Cut(from, to) => {
+                self.disturb();
+                self.lan.cut(from, to);
+            }
+            Action::Deafen(who) => self.cut_off(who, true),
+            Action::Mute(who) => self.cut_off(who, false),
+            Action::Heal => {
+                self.disturb();
+                self.speakers.iter_mut().for_each(|speaker| speaker.useless = false);
+                self.lan.heal();
+            }
+            Action::Jump(number, by) => self.speakers[number].wall += by,
+            Action::Starve(by) => self.starved = by,
+        }
+    }
+
+    fn disturb(&mut self) {
+        for speaker in &mut self.speakers {
+            speaker.disturbed = self.now;
+        }
+    }
+
+    fn cut_off(&mut self, who: Who, deaf: bool) {
+        self.disturb();
+        let Some(one) = self.who(who) else { return };
+        self.speakers[one].useless = true;
+        for other in (0..self.speakers.len()).filter(|other| *other != one) {
+            let (from, to) = if deaf { (other, one) } else { (one, other) };
+            self.lan.cut(from, to);
+        }
+    }
+
+    fn who(&self, who: Who) -> Option<usize> {
+        match who {
+            Who::Speaker(number) => Some(number),
+            Who::OwnerOf(which) => (0..self.speakers.len()).find(|number| self.speakers[*number].answers(vip(which))),
+        }
+    }
+
+    fn start(&mut self, number: usize) {
+        let now = self.now;
+        let name = SpeakerName::new(format!("node-{number}")).expect("short enough");
+        let speaker = &mut self.speakers[number];
+        speaker.boot += 1;
+        let identity = Identity { speaker: name, boot: speaker.boot, cluster: 1 };
+        speaker.election = Some(Election::new(identity, Timing::default(), speaker.now(now)));
+        speaker.started = now;
+        speaker.disturbed = now;
+        speaker.draining = false;
+        speaker.paused = None;
+        speaker.backlog.clear();
+        for vip in speaker.eligible.clone() {
+            self.tell(number, Input::Want { vip, tier: 0 });
+        }
+        self.schedule(number);
+    }
+
+    fn crash(&mut self, who: Who, back_after: Option<Duration>) {
+        let Some(number) = self.who(who) else { return };
+        let now = self.now;
+        self.note(format!("{number} crashes"));
+        let owned: Vec<IpAddr> =
+            self.speakers[number].election.take().map(|election| election.owned().collect()).unwrap_or_default();
+        self.deeds.extend(owned.into_iter().map(|vip| (now, number, vip, Deed::OwnerCrashed)));
+        self.speakers[number].wake = None;
+        if let Some(after) = back_after {
+            self.put(now + after, Event::Act(Action::Start(number)));
+        }
+    }
+}
