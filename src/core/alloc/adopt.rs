@@ -1,10 +1,6 @@
 //! What a Service's own status says that it holds: the only memory that outlives a restart.
 
-use super::{
-    Service,
-    ledger::Ledger,
-    plan::{self, Held},
-};
+use super::{Service, held::Held, ledger::Ledger, plan};
 use crate::addr::Family;
 
 /// What a status means.

@@ -2,7 +2,7 @@
 
 use super::{
     Decision, Refusal, Service,
-    plan::Held,
+    held::Held,
     waiting::{Ticket, Turn},
 };
 use std::net::IpAddr;

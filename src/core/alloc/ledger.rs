@@ -1,6 +1,6 @@
 //! Who holds which address, and what is free in each pool.
 
-use super::{ServiceKey, Usage, plan::Held};
+use super::{ServiceKey, Usage, held::Held};
 use crate::{
     addr::{AddressSet, Family},
     config::{Config, Pool},

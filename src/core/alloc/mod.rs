@@ -10,6 +10,7 @@
 
 mod adopt;
 mod entry;
+mod held;
 mod ledger;
 #[cfg(test)]
 mod model;

@@ -1,26 +1,8 @@
 //! What one Service should hold: its request, its families and what it has, set against what is free.
 
-use super::{FamilyPolicy, Refusal, Service, ledger::Ledger, waiting::Want};
+use super::{FamilyPolicy, Refusal, Service, held::Held, ledger::Ledger, waiting::Want};
 use crate::{addr::Family, config::Pool};
 use std::net::IpAddr;
-
-/// An address that a Service holds, and the pool that it came from. An edit may have moved the address to another pool,
-/// or out of all pools, since: where the Service asks for the pool that it came from, that still counts as had.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Held {
-    pub address: IpAddr,
-    pub pool: String,
-}
-
-impl Held {
-    fn family(&self) -> Family {
-        Family::of(self.address)
-    }
-
-    fn is_of(&self, pool: &Pool) -> bool {
-        self.pool == pool.name || pool.lists(self.address)
-    }
-}
 
 /// What a Service should hold from now on.
 #[derive(Debug, PartialEq, Eq)]

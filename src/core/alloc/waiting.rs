@@ -1,6 +1,6 @@
 //! Who waits for what: so that a release costs those who could use it, and nobody else.
 
-use super::{Refusal, ServiceKey, Usage, plan::Held};
+use super::{Refusal, ServiceKey, Usage, held::Held};
 use crate::addr::Family;
 use std::{
     collections::{BTreeMap, BTreeSet},

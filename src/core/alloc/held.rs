@@ -1,0 +1,22 @@
+//! An address in a Service's hands.
+
+use crate::{addr::Family, config::Pool};
+use std::net::IpAddr;
+
+/// An address that a Service holds, and the pool that it came from. An edit may have moved the address to another pool,
+/// or out of all pools, since: where the Service asks for the pool that it came from, that still counts as had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Held {
+    pub address: IpAddr,
+    pub pool: String,
+}
+
+impl Held {
+    pub fn family(&self) -> Family {
+        Family::of(self.address)
+    }
+
+    pub fn is_of(&self, pool: &Pool) -> bool {
+        self.pool == pool.name || pool.lists(self.address)
+    }
+}
