@@ -12,6 +12,8 @@ use std::net::IpAddr;
 pub(super) struct Entry {
     pub service: Service,
     pub held: Vec<Held>,
+    /// What it no longer holds and its object, or a write on its way there, may still show: not yet anybody else's.
+    pub leaving: Vec<Held>,
     pub decided: Option<Decision>,
     /// Its places in the queues, while something could better it.
     pub ticket: Option<Ticket>,
@@ -19,7 +21,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub fn new(service: Service) -> Self {
-        Self { service, held: Vec::new(), decided: None, ticket: None }
+        Self { service, held: Vec::new(), leaving: Vec::new(), decided: None, ticket: None }
     }
 
     pub fn turn(&self) -> Turn {
@@ -32,6 +34,23 @@ impl Entry {
         self.service.record.is_some()
     }
 
+    /// Holds this from now on. What it held before is leaving.
+    pub fn hold(&mut self, held: Vec<Held>) {
+        self.leaving.append(&mut self.held);
+        self.leaving.retain(|old| !held.iter().any(|new| new.address == old.address));
+        self.held = held;
+    }
+
+    /// Whether its object shows what it holds and nothing that is leaving. No write of something else is on its way then,
+    /// or it fails for its resourceVersion.
+    pub fn has_let_go(&self) -> bool {
+        let status = &self.service.status;
+        match self.held.is_empty() {
+            true => !self.is_recorded() && !self.leaving.iter().any(|old| status.contains(&old.address)),
+            false => *status == self.addresses(),
+        }
+    }
+
     /// The decision that follows from what the Service holds now, if it is news to the object.
     pub fn conclude(&mut self, shortfall: Option<Refusal>) -> Option<Decision> {
         let (decision, is_shown) = match shortfall {
@@ -41,8 +60,6 @@ impl Entry {
             }
             Some(refusal) if self.held.is_empty() => (self.refuse(refusal), self.decided.is_some()),
             kept => {
-                // What was never decided here is no news if the object shows it and nothing is amiss.
-                let is_told = self.decided.is_some() || kept.is_none();
                 let (record, addresses) = (self.record(), self.addresses());
                 let Service { status, foreign_status, finalizer, .. } = &self.service;
                 let is_shown = *finalizer
@@ -50,7 +67,8 @@ impl Entry {
                     && *status == addresses
                     && self.service.record.as_ref() == Some(&record);
                 let (key, uid) = (self.service.key.clone(), self.service.uid.clone());
-                (Decision::Assign { key, uid, addresses, record, kept }, is_shown && is_told)
+                // What the object's condition says nobody here knows before it was decided once.
+                (Decision::Assign { key, uid, addresses, record, kept }, is_shown && self.decided.is_some())
             }
         };
         let is_new = self.decided.as_ref().is_some_and(|decided| !is_like(decided, &decision));

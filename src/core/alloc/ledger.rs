@@ -17,14 +17,12 @@ pub(super) struct Ledger {
     holders: BTreeMap<IpAddr, ServiceKey>,
     /// What was given back and not taken again, with its pool: what the waiting may hope for.
     released: BTreeMap<IpAddr, String>,
-    /// How often an address was given back.
-    releases: u64,
 }
 
 impl Ledger {
     pub fn new(config: Arc<Config>) -> Self {
         let free = config.pools.iter().map(|pool| (pool.name.clone(), pool.addresses.clone())).collect();
-        Self { config, free, holders: BTreeMap::new(), released: BTreeMap::new(), releases: 0 }
+        Self { config, free, holders: BTreeMap::new(), released: BTreeMap::new() }
     }
 
     pub fn config(&self) -> &Config {
@@ -46,10 +44,10 @@ impl Ledger {
         Usage { pool: pool.name.clone(), family, used: total - free, total }
     }
 
-    /// Makes `key` the holder of `address`, which nobody holds.
+    /// Makes `key` the holder of `address`, which nobody else holds.
     pub fn take(&mut self, address: IpAddr, key: &ServiceKey) {
         let before = self.holders.insert(address, key.clone());
-        debug_assert_eq!(before, None, "{address} has a holder");
+        debug_assert!(before.as_ref().is_none_or(|before| before == key), "{address} has a holder: {before:?}");
         self.released.remove(&address);
         if let Some((_, free)) = self.free_of(address) {
             free.take(address);
@@ -62,7 +60,6 @@ impl Ledger {
         if let Some((pool, free)) = self.free_of(address) {
             free.give(address);
             self.released.insert(address, pool);
-            self.releases += 1;
         }
     }
 
@@ -73,11 +70,6 @@ impl Ledger {
 
     pub fn forget_released(&mut self) {
         self.released.clear();
-    }
-
-    /// How often an address was given back so far.
-    pub fn releases(&self) -> u64 {
-        self.releases
     }
 
     /// The pool that hands out `address`, and what is free in it.

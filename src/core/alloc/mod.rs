@@ -5,8 +5,9 @@
 //!
 //! What a Service holds is read once from its own status (`adopt`) and then remembered here (`ledger`), so that neither
 //! a wiped status nor a late event moves an address. What it should hold is a pure function of its request, of what it
-//! holds and of what is free (`plan`). Services that lack something wait, and are looked at again when an address is
-//! released or the configuration changes.
+//! holds and of what is free (`plan`). What it gives up stays reserved until its object shows that: writes overtake each
+//! other, and two Services must never show one address. Services that lack something wait, and are looked at again when an
+//! address is free or the configuration changes.
 
 mod adopt;
 mod entry;
@@ -82,7 +83,7 @@ impl Allocator {
     fn configure(&mut self, config: Arc<Config>) {
         let mut ledger = Ledger::new(config);
         for (key, entry) in &self.services {
-            entry.held.iter().for_each(|held| ledger.take(held.address, key));
+            entry.held.iter().chain(&entry.leaving).for_each(|held| ledger.take(held.address, key));
         }
         self.ledger = Some(ledger);
     }
@@ -96,13 +97,14 @@ impl Allocator {
         let turns: BTreeSet<Turn> = self.services.values().map(Entry::turn).collect();
         for (_, _, key) in turns {
             decisions.extend(self.decide(&key));
+            self.settle(&key);
         }
         self.serve_waiting(decisions);
     }
 
     fn adopt_all(&mut self) {
-        let mut claimants: Vec<&Service> =
-            self.services.values().filter(|entry| entry.service.managed).map(|entry| &entry.service).collect();
+        let claims = |entry: &&Entry| entry.service.managed || entry.is_recorded();
+        let mut claimants: Vec<&Service> = self.services.values().filter(claims).map(|entry| &entry.service).collect();
         claimants.sort_by_cached_key(|service| adopt::precedence(service));
         let keys: Vec<ServiceKey> = claimants.into_iter().map(|service| service.key.clone()).collect();
         for key in keys {
@@ -110,7 +112,8 @@ impl Allocator {
         }
     }
 
-    /// Takes over what a Service's status claims, unless it holds something. Says whether the Service is ours to serve.
+    /// Takes over what a Service's status claims, unless it holds something; what it has not let go it has back. Says whether
+    /// what the object shows is ours.
     fn adopt(&mut self, key: &ServiceKey) -> bool {
         let (Some(ledger), Some(entry)) = (&mut self.ledger, self.services.get_mut(key)) else { return false };
         if !entry.held.is_empty() {
@@ -118,6 +121,10 @@ impl Allocator {
         }
         match adopt::claim(&entry.service, ledger) {
             Claim::Foreign => false,
+            Claim::Ours(_) if !entry.leaving.is_empty() => {
+                entry.held = std::mem::take(&mut entry.leaving);
+                true
+            }
             Claim::Ours(held) => {
                 held.iter().for_each(|held| ledger.take(held.address, key));
                 entry.held = held;
@@ -141,16 +148,28 @@ impl Allocator {
         }
         if self.synced {
             decisions.extend(self.decide(&key));
+            self.settle(&key);
             self.serve_waiting(decisions);
         }
     }
 
-    /// Drops a Service and what it holds.
+    /// Frees what a Service has let go, once its object shows that, and forgets one that then has nothing of ours.
+    fn settle(&mut self, key: &ServiceKey) {
+        let Some(entry) = self.services.get_mut(key).filter(|entry| entry.has_let_go()) else { return };
+        if let Some(ledger) = &mut self.ledger {
+            entry.leaving.drain(..).for_each(|held| ledger.give(held.address));
+        }
+        if !entry.service.managed {
+            self.services.remove(key);
+        }
+    }
+
+    /// Drops a Service that is gone, and what it holds.
     fn forget(&mut self, key: &ServiceKey) {
         let Some(entry) = self.services.remove(key) else { return };
         entry.ticket.iter().for_each(|ticket| self.waiting.leave(ticket));
         if let Some(ledger) = &mut self.ledger {
-            entry.held.iter().for_each(|held| ledger.give(held.address));
+            entry.held.iter().chain(&entry.leaving).for_each(|held| ledger.give(held.address));
         }
     }
 
@@ -160,11 +179,8 @@ impl Allocator {
         while let Some(ledger) = &self.ledger {
             let wants = ledger.released().flat_map(|released| Want::met_by(&released));
             let Some(turn) = self.waiting.next(wants, last.as_ref()) else { break };
-            let before = ledger.releases();
             decisions.extend(self.decide(&turn.2));
-            // Whoever moved has left an address to those before. It has what it asked for, so this ends.
-            let moved = self.ledger.as_ref().is_some_and(|ledger| ledger.releases() > before);
-            last = (!moved).then_some(turn);
+            last = Some(turn);
         }
         if let Some(ledger) = &mut self.ledger {
             ledger.forget_released();
@@ -183,31 +199,23 @@ impl Allocator {
         }
         let (ledger, entry) = (self.ledger.as_mut()?, self.services.get_mut(key)?);
         let Plan { hold, shortfall, wants } = plan::plan(&entry.service, &entry.held, ledger);
-        for old in entry.held.iter().filter(|old| !hold.iter().any(|new| new.address == old.address)) {
-            ledger.give(old.address);
-        }
-        for new in hold.iter().filter(|new| !entry.held.iter().any(|old| old.address == new.address)) {
-            ledger.take(new.address, key);
-        }
-        entry.held = hold;
+        hold.iter().for_each(|held| ledger.take(held.address, key));
+        entry.hold(hold);
         let ticket = entry.ticket.insert(Ticket { turn: entry.turn(), wants });
         self.waiting.join(ticket);
         entry.conclude(shortfall)
     }
 
-    /// Frees what a Service holds that is no longer ours to serve.
+    /// Lets a Service go that is no longer ours to serve.
     fn release(&mut self, key: &ServiceKey) -> Option<Decision> {
-        let entry = self.services.get_mut(key)?;
-        let is_recorded = entry.is_recorded();
-        let decision = (is_recorded || !entry.held.is_empty()).then(|| entry.release());
-        if let Some(ledger) = &mut self.ledger {
-            entry.held.drain(..).for_each(|held| ledger.give(held.address));
-        }
+        let is_recorded = self.services.get(key)?.is_recorded();
         if is_recorded {
-            entry.decided.clone_from(&decision);
-        } else {
-            self.services.remove(key);
+            self.adopt(key);
         }
+        let entry = self.services.get_mut(key)?;
+        let decision = (is_recorded || !entry.held.is_empty()).then(|| entry.release());
+        entry.hold(Vec::new());
+        entry.decided.clone_from(&decision);
         decision
     }
 }

@@ -209,6 +209,12 @@ fn check(world: &World, before: &Holdings, about: Option<&ServiceKey>, step: &St
     taken.sort();
     let count = taken.len();
     taken.dedup();
+    let leaving = world.allocator.services.values().filter(|entry| !entry.leaving.is_empty());
+    assert_eq!(
+        leaving.map(|entry| &entry.service.key).collect::<Vec<_>>(),
+        [] as [&ServiceKey; 0],
+        "reserved for ever"
+    );
     assert_eq!(taken.len(), count, "an address belongs to two: {after:?}");
     for pool in pools {
         for family in Family::BOTH {

@@ -265,7 +265,7 @@ fn an_edit_of_the_pools_moves_nothing() {
         let mut world = World::new(&before);
         world.put(service("a"));
         assert_eq!(world.configure(&after), expected, "{after}");
-        assert_eq!(world.restart().iter().filter(|line| !line.contains("kept")).count(), 0, "{after}");
+        assert_eq!(world.restart(), NONE, "{after}");
         let healed = world.configure(&before);
         assert_eq!(world.objects[&key("a")].status, [ip("198.51.100.1")], "{after}");
         assert_eq!(healed.len(), expected.len(), "{after}: {healed:?}");
@@ -280,9 +280,20 @@ fn a_service_that_asked_for_a_pool_keeps_its_address_when_that_goes_to_another_p
     let swapped = pools(&["a: [203.0.113.1]", "b: [198.51.100.1]"]);
     let kept = ["s: 198.51.100.1 of a, kept: AddressNotInPool"];
     assert_eq!(world.configure(&swapped), kept);
-    assert_eq!(world.restart(), kept);
+    assert_eq!(world.restart(), NONE);
     assert_eq!(world.edit("s", |s| s.asks(Some("b"), &[])), ["s: 198.51.100.1 of b"]);
     assert_eq!(world.edit("s", |s| s.asks(Some("a"), &[])), ["s: 203.0.113.1 of a"]);
+}
+
+#[test]
+fn a_new_leader_says_that_an_address_fits_again() {
+    let (with, without) = (pools(&["a: [198.51.100.1]"]), pools(&["a: [198.51.100.2]"]));
+    let mut world = World::new(&with);
+    world.put(service("a"));
+    assert_eq!(world.configure(&without), ["a: 198.51.100.1 of a, kept: AddressOutsidePools"]);
+    world.configure_unseen(&with);
+    assert_eq!(world.restart(), ["a: 198.51.100.1 of a"]);
+    assert_eq!(world.restart(), NONE);
 }
 
 #[test]
@@ -323,6 +334,77 @@ fn a_move_leaves_its_old_address_to_those_who_wait() {
     world.put(service("new").created(i64::MAX));
     world.delete("old");
     assert_eq!(world.delete("first"), ["wait: 203.0.113.1 of b", "new: 198.51.100.1 of a"]);
+}
+
+/// Applies an event of which nothing is written.
+fn unwritten(world: &mut World, event: Event) -> Vec<String> {
+    world.allocator.apply(event, Duration::ZERO).iter().map(show).collect()
+}
+
+#[test]
+fn a_released_address_is_nobody_elses_until_the_object_shows_the_release() {
+    // The API server wipes the status when the type changes.
+    for (shown, what) in [(&["198.51.100.1"][..], "deleted"), (&[], "changed its type")] {
+        let mut world = World::new(&pools(&["a: [198.51.100.1]"]));
+        world.put(service("a"));
+        world.put(service("b"));
+        let mut left = world.objects[&key("a")].clone().shows(shown);
+        left.managed = false;
+        assert_eq!(unwritten(&mut world, Event::Applied(left.clone())), ["a: released 198.51.100.1"], "{what}");
+        // Neither another look at either Service nor a new one nor another configuration changes that.
+        assert_eq!(unwritten(&mut world, Event::Applied(service("b"))), NONE, "{what}");
+        assert_eq!(unwritten(&mut world, Event::Applied(left.clone())), ["a: released 198.51.100.1"], "{what}");
+        let asks = service("c").asks(None, &["198.51.100.1"]);
+        assert_eq!(unwritten(&mut world, Event::Applied(asks)), ["c: refused: AddressInUse"], "{what}");
+        let same = configuration(&pools(&["a: [198.51.100.1]", "b: [203.0.113.1], autoAssign: false"]));
+        let told = unwritten(&mut world, Event::Configured(same));
+        assert_eq!(told, ["a: released 198.51.100.1"], "{what}");
+        let mut written = left;
+        (written.record, written.finalizer) = (None, false);
+        let told = unwritten(&mut world, Event::Applied(written.shows(&[])));
+        assert_eq!(told, ["b: 198.51.100.1 of a"], "{what}");
+    }
+}
+
+#[test]
+fn a_released_address_is_free_when_the_object_is_gone() {
+    let mut world = World::new(&pools(&["a: [198.51.100.1]"]));
+    world.put(service("a"));
+    world.put(service("b"));
+    let mut left = world.objects[&key("a")].clone();
+    left.managed = false;
+    assert_eq!(unwritten(&mut world, Event::Applied(left)), ["a: released 198.51.100.1"]);
+    assert_eq!(unwritten(&mut world, Event::Deleted(key("a"))), ["b: 198.51.100.1 of a"]);
+}
+
+#[test]
+fn an_address_that_is_left_for_another_is_nobody_elses_until_the_object_shows_the_other() {
+    let mut world = World::new(&pools(&["a: [198.51.100.1]", "b: [203.0.113.1], autoAssign: false"]));
+    world.put(service("a"));
+    world.put(service("b"));
+    let moving = world.objects[&key("a")].clone().asks(Some("b"), &[]);
+    assert_eq!(unwritten(&mut world, Event::Applied(moving.clone())), ["a: 203.0.113.1 of b"]);
+    // A wiped status is no word of ours: the write that says the old address may be on its way.
+    assert_eq!(unwritten(&mut world, Event::Applied(moving.clone().shows(&[]))), ["a: 203.0.113.1 of b"]);
+    let moved = moving.clone().holds("b", &["203.0.113.1"]);
+    assert_eq!(unwritten(&mut world, Event::Applied(moved)), ["b: 198.51.100.1 of a"]);
+}
+
+#[test]
+fn who_wants_its_address_back_before_it_is_let_go_has_it() {
+    let mut world = World::new(&pools(&["a: [198.51.100.1-198.51.100.2]"]));
+    world.put(service("other"));
+    world.put(service("a"));
+    world.delete("other");
+    let before = world.objects[&key("a")].clone();
+    let mut left = before.clone().shows(&[]);
+    left.managed = false;
+    assert_eq!(unwritten(&mut world, Event::Applied(left)), ["a: released 198.51.100.2"]);
+    // The status is wiped, and .1 is free, too.
+    assert_eq!(unwritten(&mut world, Event::Applied(before.clone().shows(&[]))), ["a: 198.51.100.2 of a"]);
+    let asks = |address| Event::Applied(before.clone().asks(None, &[address]));
+    assert_eq!(unwritten(&mut world, asks("198.51.100.1")), ["a: 198.51.100.1 of a"]);
+    assert_eq!(unwritten(&mut world, asks("198.51.100.2")), ["a: 198.51.100.2 of a"]);
 }
 
 #[test]
@@ -372,6 +454,18 @@ fn what_a_service_no_longer_wants_is_released() {
     marked.managed = false;
     world.objects.insert(key("d"), marked);
     assert_eq!(world.restart(), ["d: released 198.51.100.3"]);
+}
+
+#[test]
+fn a_release_that_a_new_leader_has_to_write_comes_before_its_address_is_given() {
+    let mut world = World::new(&pools(&["a: [198.51.100.1]"]));
+    let mut marked = service("b").holds("a", &["198.51.100.1"]);
+    marked.managed = false;
+    world.objects = [(key("a"), service("a")), (key("b"), marked)].into();
+    let expected = ["b: released 198.51.100.1", "a: refused: PoolExhausted", "a: 198.51.100.1 of a"];
+    let mut decided = world.restart();
+    decided[..2].sort_by(|one, other| other.cmp(one));
+    assert_eq!(decided, expected);
 }
 
 #[test]

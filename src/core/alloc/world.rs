@@ -83,7 +83,6 @@ impl Service {
 /// A decision in a line: `a: 198.51.100.1 of pool`, `a: 198.51.100.1 of pool, kept: Reason`, `a: refused: Reason`,
 /// `a: released 198.51.100.1`.
 pub(super) fn show(decision: &Decision) -> String {
-    let list = |addresses: &[IpAddr]| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
     match decision {
         Decision::Assign { key, addresses, record, kept: None, .. } => {
             format!("{}: {} of {record}", key.name, list(addresses))
@@ -96,12 +95,18 @@ pub(super) fn show(decision: &Decision) -> String {
     }
 }
 
+fn list(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
 /// The objects of the API server, and an allocator that sees each change of them.
 #[derive(Default)]
 pub(super) struct World {
     pub objects: BTreeMap<ServiceKey, Service>,
     pub allocator: Allocator,
     config: Option<Arc<Config>>,
+    /// The conditions: what was said last on each object.
+    said: BTreeMap<ServiceKey, String>,
 }
 
 impl World {
@@ -119,9 +124,17 @@ impl World {
         self.apply(Event::Configured(config))
     }
 
+    /// The configuration changes and nobody leads.
+    pub fn configure_unseen(&mut self, text: &str) {
+        self.config = Some(configuration(text));
+    }
+
     /// A user's or stranger's change of one object.
     pub fn put(&mut self, service: Service) -> Vec<String> {
-        self.objects.insert(service.key.clone(), service.clone());
+        let before = self.objects.insert(service.key.clone(), service.clone());
+        if before.is_some_and(|before| before.uid != service.uid) {
+            self.said.remove(&service.key);
+        }
         self.apply(Event::Applied(service))
     }
 
@@ -133,10 +146,11 @@ impl World {
 
     pub fn delete(&mut self, name: &str) -> Vec<String> {
         self.objects.remove(&key(name));
+        self.said.remove(&key(name));
         self.apply(Event::Deleted(key(name)))
     }
 
-    /// A new process with the same objects and configuration.
+    /// A new process with the same objects and configuration. Gives what is news to the objects.
     pub fn restart(&mut self) -> Vec<String> {
         self.allocator = Allocator::new();
         for object in self.objects.values().cloned().collect::<Vec<_>>() {
@@ -144,26 +158,51 @@ impl World {
         }
         let config = self.config.clone().expect("a world with a configuration");
         assert_eq!(self.apply(Event::Configured(config)), [""; 0]);
-        self.apply(Event::Synced)
+        self.apply_all(Event::Synced).into_iter().filter(|(_, is_news)| *is_news).map(|(line, _)| line).collect()
     }
 
     /// Applies an event, writes what is decided, and shows the allocator what it has written, until all is quiet.
     pub fn apply(&mut self, event: Event) -> Vec<String> {
+        self.apply_all(event).into_iter().map(|(line, _)| line).collect()
+    }
+
+    /// What is decided, and whether an object did not say it already.
+    fn apply_all(&mut self, event: Event) -> Vec<(String, bool)> {
         let mut shown = Vec::new();
         let mut events = std::collections::VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            for decision in self.allocator.apply(event, Duration::ZERO) {
-                shown.push(show(&decision));
-                assert!(shown.len() < 1000, "no end: {shown:?}");
-                let (Decision::Assign { key, uid, .. }
-                | Decision::Refuse { key, uid, .. }
-                | Decision::Release { key, uid, .. }) = &decision;
-                let object = self.objects.get_mut(key).expect("a decision about an object that is there");
-                assert_eq!(object.uid, *uid);
-                object.write(&decision);
-                events.push_back(Event::Applied(object.clone()));
+            let decided = self.allocator.apply(event, Duration::ZERO);
+            let first = shown.len();
+            // Writes overtake each other: the last that was decided arrives first.
+            for decision in decided.iter().rev() {
+                shown.insert(first, (show(decision), self.write(decision)));
+                let (Decision::Assign { key, .. } | Decision::Refuse { key, .. } | Decision::Release { key, .. }) =
+                    decision;
+                events.push_back(Event::Applied(self.objects[key].clone()));
             }
+            assert!(shown.len() < 1000, "no end: {shown:?}");
         }
         shown
+    }
+
+    /// Writes a decision. Says whether that changed the object or its condition.
+    fn write(&mut self, decision: &Decision) -> bool {
+        let (Decision::Assign { key, uid, .. }
+        | Decision::Refuse { key, uid, .. }
+        | Decision::Release { key, uid, .. }) = decision;
+        if let Decision::Assign { addresses, .. } = decision {
+            let others = self.objects.values().filter(|other| other.uid != *uid && other.record.is_some());
+            let new = |address: &IpAddr| addresses.contains(address) && !self.objects[key].status.contains(address);
+            let doubles = others.filter(|other| other.status.iter().any(new));
+            assert_eq!(doubles.count(), 0, "others still show {addresses:?}");
+        }
+        let object = self.objects.get_mut(key).expect("a decision about an object that is there");
+        assert_eq!(object.uid, *uid);
+        let before = object.clone();
+        object.write(decision);
+        let (line, record) = (show(decision), before.record.as_deref().unwrap_or_default());
+        let usual = || format!("{}: {} of {record}", key.name, list(&before.status));
+        let said = self.said.insert(key.clone(), line.clone()).unwrap_or_else(usual);
+        *object != before || said != line
     }
 }
