@@ -36,6 +36,15 @@ const FREE: u32 = 4;
 /// No rest is longer.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// A key that was let go; its end is to be told to [`Queue::done`]. An object that is made anew under the name of one that
+/// is gone has flights of its own.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Flight<K> {
+    /// Whose.
+    pub key: K,
+    number: u64,
+}
+
 /// Keys that want to be written.
 #[derive(Debug)]
 pub struct Queue<K> {
@@ -43,6 +52,7 @@ pub struct Queue<K> {
     /// Wanted and not flying: when it may go, then first come, first served.
     ready: BTreeSet<(Duration, u64, K)>,
     arrivals: u64,
+    departures: u64,
     flying: usize,
     limit: usize,
     paused: Duration,
@@ -52,7 +62,8 @@ pub struct Queue<K> {
 struct Entry {
     /// Its place in `ready`.
     place: Option<(Duration, u64)>,
-    flying: bool,
+    /// The number of its flight.
+    flying: Option<u64>,
     /// It was wanted again while it flew.
     again: bool,
     not_before: Duration,
@@ -67,7 +78,7 @@ impl<K: Ord + Clone> Queue<K> {
     /// A queue that lets `limit` keys fly at once.
     pub fn new(limit: usize) -> Self {
         let (entries, ready) = (BTreeMap::new(), BTreeSet::new());
-        Self { entries, ready, arrivals: 0, flying: 0, limit, paused: Duration::ZERO }
+        Self { entries, ready, arrivals: 0, departures: 0, flying: 0, limit, paused: Duration::ZERO }
     }
 
     /// `key` wants another look; `newer`: because its object changed.
@@ -79,7 +90,7 @@ impl<K: Ord + Clone> Queue<K> {
                 self.ready.remove(&(at, order, key.clone()));
             }
         }
-        if entry.flying {
+        if entry.flying.is_some() {
             entry.again = true;
         } else if entry.place.is_none() {
             self.arrivals += 1;
@@ -92,7 +103,7 @@ impl<K: Ord + Clone> Queue<K> {
     /// The object of `key` is gone.
     pub fn forget(&mut self, key: &K) {
         if let Some(entry) = self.entries.remove(key) {
-            self.flying -= usize::from(entry.flying);
+            self.flying -= usize::from(entry.flying.is_some());
             if let Some((at, order)) = entry.place {
                 self.ready.remove(&(at, order, key.clone()));
             }
@@ -100,16 +111,18 @@ impl<K: Ord + Clone> Queue<K> {
     }
 
     /// The next key to look at now; it flies until [`Queue::done`].
-    pub fn next(&mut self, now: Duration) -> Option<K> {
+    pub fn next(&mut self, now: Duration) -> Option<Flight<K>> {
         if self.flying >= self.limit || now < self.paused || self.ready.first()?.0 > now {
             return None;
         }
         let (.., key) = self.ready.pop_first()?;
+        self.departures += 1;
+        let number = self.departures;
         if let Some(entry) = self.entries.get_mut(&key) {
-            (entry.place, entry.flying, entry.again) = (None, true, false);
+            (entry.place, entry.flying, entry.again) = (None, Some(number), false);
             self.flying += 1;
         }
-        Some(key)
+        Some(Flight { key, number })
     }
 
     /// When [`Queue::next`] has something without a further event; `None`: only after one.
@@ -118,10 +131,11 @@ impl<K: Ord + Clone> Queue<K> {
         Some((*at).max(self.paused))
     }
 
-    /// The flight of `key` ended.
-    pub fn done(&mut self, key: &K, outcome: Outcome, now: Duration) {
-        let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.flying) else { return };
-        entry.flying = false;
+    /// A flight ended. Says whether it still mattered: not, when its object had gone before.
+    pub fn done(&mut self, flight: &Flight<K>, outcome: Outcome, now: Duration) -> bool {
+        let Flight { key, number } = flight;
+        let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.flying == Some(*number)) else { return false };
+        entry.flying = None;
         self.flying -= 1;
         let mut again = entry.again;
         (entry.not_before, entry.soft) = (Duration::ZERO, false);
@@ -156,6 +170,7 @@ impl<K: Ord + Clone> Queue<K> {
         if again {
             self.push(key, false);
         }
+        true
     }
 }
 
@@ -184,47 +199,55 @@ mod tests {
         queue
     }
 
+    /// The next flight, which has to be of `key`.
+    fn fly(queue: &mut Queue<&'static str>, key: &'static str, now: Duration) -> Flight<&'static str> {
+        let flight = queue.next(now).unwrap();
+        assert_eq!(flight.key, key);
+        flight
+    }
+
     #[test]
     fn keys_go_in_order_of_arrival_once_each() {
         let mut queue = queue(9, &["b", "a", "b", "c"]);
-        let order: Vec<_> = std::iter::from_fn(|| queue.next(ms(0))).collect();
+        let order: Vec<_> = std::iter::from_fn(|| queue.next(ms(0))).map(|flight| flight.key).collect();
         assert_eq!(order, ["b", "a", "c"]);
     }
 
     #[test]
     fn no_more_than_the_limit_fly() {
         let mut queue = queue(2, &["a", "b", "c"]);
-        assert_eq!((queue.next(ms(0)), queue.next(ms(0)), queue.next(ms(0))), (Some("a"), Some("b"), None));
-        assert_eq!(queue.deadline(), None);
-        queue.done(&"b", Outcome::Written, ms(1));
-        assert_eq!(queue.next(ms(1)), Some("c"));
+        let _a = fly(&mut queue, "a", ms(0));
+        let b = fly(&mut queue, "b", ms(0));
+        assert_eq!((queue.next(ms(0)), queue.deadline()), (None, None));
+        queue.done(&b, Outcome::Written, ms(1));
+        fly(&mut queue, "c", ms(1));
     }
 
     #[test]
     fn a_key_that_is_wanted_in_flight_flies_again_afterwards() {
         let mut queue = queue(9, &["a"]);
-        queue.next(ms(0));
+        let first = fly(&mut queue, "a", ms(0));
         queue.push(&"a", true);
         assert_eq!(queue.next(ms(0)), None);
-        queue.done(&"a", Outcome::Written, ms(1));
-        assert_eq!(queue.next(ms(1)), Some("a"));
-        queue.done(&"a", Outcome::Unneeded, ms(2));
+        queue.done(&first, Outcome::Written, ms(1));
+        let second = fly(&mut queue, "a", ms(1));
+        queue.done(&second, Outcome::Unneeded, ms(2));
         assert_eq!((queue.next(ms(2)), queue.deadline()), (None, None));
     }
 
     #[test]
     fn a_conflict_waits_for_the_newer_object_and_else_a_little() {
         let mut queue = queue(9, &["a"]);
-        queue.next(ms(0));
-        queue.done(&"a", Outcome::Conflict, ms(0));
+        let flight = fly(&mut queue, "a", ms(0));
+        queue.done(&flight, Outcome::Conflict, ms(0));
         assert_eq!((queue.next(ms(0)), queue.deadline()), (None, Some(CONFLICT)));
         queue.push(&"a", true);
-        assert_eq!(queue.next(ms(1)), Some("a"));
+        let flight = fly(&mut queue, "a", ms(1));
         queue.push(&"a", true);
-        queue.done(&"a", Outcome::Conflict, ms(2));
-        assert_eq!(queue.next(ms(2)), Some("a"));
-        queue.done(&"a", Outcome::Conflict, ms(3));
-        assert_eq!(queue.next(ms(3) + CONFLICT), Some("a"));
+        queue.done(&flight, Outcome::Conflict, ms(2));
+        let flight = fly(&mut queue, "a", ms(2));
+        queue.done(&flight, Outcome::Conflict, ms(3));
+        fly(&mut queue, "a", ms(3) + CONFLICT);
     }
 
     #[test]
@@ -232,25 +255,26 @@ mod tests {
         let mut queue = queue(9, &["a"]);
         let mut now = ms(0);
         for wait in [500, 1000, 2000, 4000, 8000, 10_000, 10_000] {
-            assert_eq!(queue.next(now), Some("a"));
-            queue.done(&"a", Outcome::Failed, now);
+            let flight = fly(&mut queue, "a", now);
+            queue.done(&flight, Outcome::Failed, now);
             queue.push(&"a", true);
             assert_eq!(queue.deadline(), Some(now + ms(wait)));
             now += ms(wait);
         }
-        assert_eq!(queue.next(now), Some("a"));
-        queue.done(&"a", Outcome::Written, now);
+        let flight = fly(&mut queue, "a", now);
+        queue.done(&flight, Outcome::Written, now);
         queue.push(&"a", true);
-        assert_eq!(queue.next(now), Some("a"));
+        fly(&mut queue, "a", now);
     }
 
     #[test]
     fn a_busy_server_is_left_alone() {
         let mut queue = queue(9, &["a", "b"]);
-        queue.next(ms(0));
-        queue.done(&"a", Outcome::Busy(ms(700)), ms(0));
+        let flight = fly(&mut queue, "a", ms(0));
+        queue.done(&flight, Outcome::Busy(ms(700)), ms(0));
         assert_eq!((queue.next(ms(699)), queue.deadline()), (None, Some(ms(700))));
-        assert_eq!((queue.next(ms(700)), queue.next(ms(700))), (Some("b"), Some("a")));
+        fly(&mut queue, "b", ms(700));
+        fly(&mut queue, "a", ms(700));
     }
 
     #[test]
@@ -258,9 +282,9 @@ mod tests {
         let mut queue = queue(9, &["a"]);
         let (mut now, mut writes) = (ms(0), 0);
         while now < Duration::from_secs(600) {
-            while queue.next(now).is_some() {
+            while let Some(flight) = queue.next(now) {
                 writes += 1;
-                queue.done(&"a", Outcome::Written, now);
+                queue.done(&flight, Outcome::Written, now);
                 queue.push(&"a", true);
             }
             now += ms(100);
@@ -269,17 +293,31 @@ mod tests {
         // Left alone for a while, it is written at once again.
         queue.forget(&"a");
         queue.push(&"a", true);
-        assert_eq!(queue.next(now), Some("a"));
+        fly(&mut queue, "a", now);
     }
 
     #[test]
     fn what_is_gone_neither_flies_nor_counts() {
         let mut queue = queue(1, &["a", "b"]);
-        assert_eq!(queue.next(ms(0)), Some("a"));
+        let a = fly(&mut queue, "a", ms(0));
         queue.forget(&"a");
-        assert_eq!(queue.next(ms(0)), Some("b"));
-        queue.done(&"a", Outcome::Failed, ms(0));
-        queue.done(&"b", Outcome::Written, ms(0));
+        let b = fly(&mut queue, "b", ms(0));
+        assert!(!queue.done(&a, Outcome::Failed, ms(0)));
+        assert!(queue.done(&b, Outcome::Written, ms(0)));
         assert_eq!((queue.next(ms(9999)), queue.deadline()), (None, None));
+    }
+
+    #[test]
+    fn the_end_of_an_old_flight_is_no_news_about_a_new_object_of_the_same_name() {
+        let mut queue = queue(9, &["a"]);
+        let old = fly(&mut queue, "a", ms(0));
+        queue.forget(&"a");
+        queue.push(&"a", true);
+        let new = fly(&mut queue, "a", ms(0));
+        assert!(!queue.done(&old, Outcome::Written, ms(1)));
+        queue.push(&"a", true);
+        assert_eq!(queue.next(ms(1)), None, "two of one key fly");
+        assert!(queue.done(&new, Outcome::Failed, ms(1)));
+        assert_eq!(queue.deadline(), Some(ms(1) + FAILURE[0]));
     }
 }

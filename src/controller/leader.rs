@@ -8,7 +8,7 @@ use crate::cluster::{
     events::Teller,
     lease::Tenure,
     names,
-    queue::Outcome,
+    queue::{Flight, Outcome},
     service::{Service, ServiceObject},
     watch,
 };
@@ -87,7 +87,7 @@ impl Leader<'_> {
                     }
                 }
                 Some(change) = services.next() => state.observe(change, since_boot()),
-                Some((key, outcome)) = flights.next() => state.done(&key, outcome, since_boot()),
+                Some((flight, outcome)) = flights.next() => state.done(&flight, outcome, since_boot()),
                 () = sleep(wake) => {}
             }
         }
@@ -96,8 +96,9 @@ impl Leader<'_> {
         while flights.next().await.is_some() {}
     }
 
-    async fn send(&self, write: Write, limit: Duration) -> (ServiceKey, Outcome) {
-        let Write { key, uid, plan } = write;
+    async fn send(&self, write: Write, limit: Duration) -> (Flight<ServiceKey>, Outcome) {
+        let Write { flight, uid, plan } = write;
+        let key = &flight.key;
         trace!(service = %key, patch = %plan.patch, "writing");
         let api: Api<ServiceObject> = Api::namespaced(self.client.clone(), &key.namespace);
         let params = PatchParams { field_manager: Some(names::CONTROLLER.into()), ..PatchParams::default() };
@@ -107,17 +108,17 @@ impl Leader<'_> {
             Ok(Ok(_)) => {
                 if let Some(telling) = plan.telling {
                     info!(service = %key, "{}: {}", telling.reason, telling.note);
-                    self.teller.tell(reference(&key, uid), telling);
+                    self.teller.tell(reference(key, uid), telling);
                 }
                 Outcome::Written
             }
-            Ok(Err(error)) => outcome(&key, &error),
+            Ok(Err(error)) => outcome(key, &error),
             Err(_) => {
                 warn!(service = %key, "the API server did not answer a write in time, will try again");
                 Outcome::Failed
             }
         };
-        (key, outcome)
+        (flight, outcome)
     }
 }
 

@@ -6,7 +6,7 @@
 use super::plan::{Plan, plan};
 use crate::cluster::{
     Change,
-    queue::{Outcome, Queue},
+    queue::{Flight, Outcome, Queue},
     service::Service,
 };
 use k8s_openapi::jiff::Timestamp;
@@ -32,11 +32,11 @@ pub struct State {
     synced: bool,
 }
 
-/// A write to send: of the Service `key`, whose object was `service` when it was planned.
+/// A write to send.
 #[derive(Debug)]
 pub struct Write {
-    /// Namespace and name.
-    pub key: ServiceKey,
+    /// Of which Service.
+    pub flight: Flight<ServiceKey>,
     /// Its UID.
     pub uid: String,
     /// The write.
@@ -107,29 +107,32 @@ impl State {
         if !self.is_ready() {
             return None;
         }
-        while let Some(key) = self.queue.next(now) {
-            if let Some(service) = self.services.get(&key) {
-                let decision = self.decisions.get(&key).filter(|decision| uid(decision) == service.alloc.uid);
+        while let Some(flight) = self.queue.next(now) {
+            let key = &flight.key;
+            if let Some(service) = self.services.get(key) {
+                let decision = self.decisions.get(key).filter(|decision| uid(decision) == service.alloc.uid);
                 let plan = plan(service, decision, wall);
                 if let Some(Decision::Release { .. }) = decision {
                     self.releasing.insert(key.clone());
                 }
                 if let Some(plan) = plan {
-                    return Some(Write { key, uid: service.alloc.uid.clone(), plan });
+                    return Some(Write { uid: service.alloc.uid.clone(), flight, plan });
                 }
             }
-            self.done(&key, Outcome::Unneeded, now);
+            self.done(&flight, Outcome::Unneeded, now);
         }
         None
     }
 
-    /// How a write of `key` ended.
-    pub fn done(&mut self, key: &ServiceKey, outcome: Outcome, now: Duration) {
-        // Released once is released: what another implementation gives the Service afterwards is not ours to take.
-        if self.releasing.remove(key) && matches!(outcome, Outcome::Unneeded | Outcome::Written) {
-            self.decisions.remove(key);
+    /// How a write ended.
+    pub fn done(&mut self, flight: &Flight<ServiceKey>, outcome: Outcome, now: Duration) {
+        if !self.queue.done(flight, outcome, now) {
+            return;
         }
-        self.queue.done(key, outcome, now);
+        // Released once is released: what another implementation gives the Service afterwards is not ours to take.
+        if self.releasing.remove(&flight.key) && matches!(outcome, Outcome::Unneeded | Outcome::Written) {
+            self.decisions.remove(&flight.key);
+        }
     }
 
     /// When [`State::next`] may have something without a further change.

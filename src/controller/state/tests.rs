@@ -50,7 +50,8 @@ impl Bench {
 
     /// Sends all that is to be written, as a server that obeys; gives it as `name: what`.
     fn settle(&mut self) -> Vec<String> {
-        while let Some(Write { key, plan, .. }) = self.state.next(now(), Timestamp::UNIX_EPOCH) {
+        while let Some(Write { flight, plan, .. }) = self.state.next(now(), Timestamp::UNIX_EPOCH) {
+            let key = &flight.key;
             assert_eq!(
                 plan.patch["metadata"]["resourceVersion"],
                 self.objects[&key.name]["metadata"]["resourceVersion"]
@@ -58,7 +59,7 @@ impl Bench {
             let told = plan.telling.map_or("mended", |telling| telling.reason);
             self.writes.push(format!("{}: {told}", key.name));
             self.put(&key.name, |object| merge(object, &plan.patch));
-            self.state.done(&key, Outcome::Written, now());
+            self.state.done(&flight, Outcome::Written, now());
         }
         std::mem::take(&mut self.writes)
     }
@@ -180,7 +181,7 @@ fn a_conflict_is_planned_again_from_the_newer_object() {
     bench.put("a", |_| ());
     let write = bench.state.next(now(), Timestamp::UNIX_EPOCH).unwrap();
     bench.put("a", |object| object["metadata"]["annotations"] = json!({"example.com/theirs": "new"}));
-    bench.state.done(&write.key, Outcome::Conflict, now());
+    bench.state.done(&write.flight, Outcome::Conflict, now());
     assert_eq!(bench.settle(), ["a: IPAllocated"]);
     assert_eq!(bench.objects["a"]["metadata"]["annotations"]["example.com/theirs"], "new");
 }
@@ -226,8 +227,54 @@ fn a_release_that_is_decided_during_another_write_is_written_after_it() {
     bench.put("a", |object| object["status"]["conditions"] = json!([]));
     let mending = bench.state.next(now(), Timestamp::UNIX_EPOCH).unwrap();
     bench.put("a", |object| object["spec"]["type"] = json!("ClusterIP"));
-    bench.state.done(&mending.key, Outcome::Written, now());
+    bench.state.done(&mending.flight, Outcome::Written, now());
     assert_eq!(bench.settle(), ["a: IPReleased"]);
+}
+
+#[test]
+fn the_old_objects_last_write_does_not_end_the_new_ones_release() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.put("a", |_| ());
+    let old = bench.state.next(now(), Timestamp::UNIX_EPOCH).unwrap();
+    bench.delete("a");
+    bench.put("a", |object| object["metadata"]["uid"] = json!("another"));
+    bench.settle();
+    bench.put("a", |object| object["spec"]["type"] = json!("ClusterIP"));
+    let release = bench.state.next(now(), Timestamp::UNIX_EPOCH).unwrap();
+    bench.state.done(&old.flight, Outcome::Unneeded, now());
+    bench.state.done(&release.flight, Outcome::Conflict, now());
+    bench.put("a", |_| ());
+    assert_eq!(bench.settle(), ["a: IPReleased"]);
+}
+
+#[test]
+fn nobody_gets_an_address_before_its_release_is_written() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    ["a", "b", "c"].iter().for_each(|name| bench.put(name, |_| ()));
+    bench.settle();
+    bench.put("a", |object| object["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z"));
+    let release = bench.state.next(now(), Timestamp::UNIX_EPOCH).unwrap();
+    bench.state.done(&release.flight, Outcome::Failed, now());
+    bench.put("c", |object| object["metadata"]["labels"] = json!({"example.com/tier": "front"}));
+    assert_eq!(bench.settle(), [""; 0]);
+    assert_eq!(bench.address("c"), None);
+    bench.delete("a");
+    assert_eq!(bench.settle(), ["c: IPAllocated"]);
+}
+
+#[test]
+fn a_new_leader_resets_what_was_said_of_an_address_that_fits_again() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.put("a", |_| ());
+    bench.settle();
+    bench.configure("pools: []");
+    assert_eq!(bench.settle(), ["a: AddressKept"]);
+    bench.restart(POOL);
+    assert_eq!(bench.settle(), ["a: mended"]);
+    assert_eq!(bench.objects["a"]["status"]["conditions"][0]["reason"], "Allocated");
 }
 
 #[test]
