@@ -8,7 +8,7 @@ use super::{
     object::{lean_metadata, parse_family, stands_for},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use landfall_core::alloc::{self, FamilyPolicy, Protocol, ServiceKey};
+use landfall_core::alloc::{self, FamilyPolicy, ServiceKey};
 use serde::Deserialize;
 use std::net::IpAddr;
 
@@ -36,14 +36,6 @@ struct Spec {
     ip_families: Vec<String>,
     ip_family_policy: Option<String>,
     external_traffic_policy: Option<String>,
-    ports: Vec<Port>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct Port {
-    protocol: Option<String>,
-    port: u16,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -101,8 +93,6 @@ pub struct Service {
     pub alloc: alloc::Service,
     /// The version that a patch names as its precondition.
     pub resource_version: String,
-    /// Whether it is on its way out: only finalizers keep it.
-    pub deleting: bool,
     /// The status as it stands.
     pub ingress: Vec<Ingress>,
     /// Our condition [`names::ALLOCATED`].
@@ -127,7 +117,6 @@ impl Service {
                 Some("PreferDualStack") => FamilyPolicy::PreferDualStack,
                 _ => FamilyPolicy::SingleStack,
             },
-            ports: spec.ports.iter().filter_map(|port| Some((parse_protocol(port)?, port.port))).collect(),
             request: request::request(annotation, spec.load_balancer_ip.as_deref()),
             record: annotation(names::ALLOCATED_FROM).map(str::to_owned),
             foreign_status: addresses.len() != ingress.len(),
@@ -139,7 +128,7 @@ impl Service {
         };
         let allocated = status.conditions.into_iter().find(|condition| condition.r#type == names::ALLOCATED);
         let resource_version = metadata.resource_version.unwrap_or_default();
-        Self { alloc, resource_version, deleting, ingress, allocated }
+        Self { alloc, resource_version, ingress, allocated }
     }
 }
 
@@ -177,15 +166,6 @@ const LOAD_BALANCER: &str = "LoadBalancer";
 
 fn key(metadata: &ObjectMeta) -> ServiceKey {
     super::ObjectName::of(metadata).into()
-}
-
-fn parse_protocol(port: &Port) -> Option<Protocol> {
-    match port.protocol.as_deref().unwrap_or("TCP") {
-        "TCP" => Some(Protocol::Tcp),
-        "UDP" => Some(Protocol::Udp),
-        "SCTP" => Some(Protocol::Sctp),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

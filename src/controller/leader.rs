@@ -83,10 +83,10 @@ impl Leader<'_> {
                 Ok(()) = configs.changed() => {
                     let config = configs.borrow_and_update().clone();
                     if let Some(config) = config {
-                        state.configure(config, since_boot());
+                        state.configure(config);
                     }
                 }
-                Some(change) = services.next() => state.observe(change, since_boot()),
+                Some(change) = services.next() => state.observe(change),
                 Some((flight, outcome)) = flights.next() => state.done(&flight, outcome, since_boot()),
                 () = sleep(wake) => {}
             }

@@ -58,20 +58,20 @@ impl State {
     }
 
     /// A configuration was accepted.
-    pub fn configure(&mut self, config: Arc<Config>, now: Duration) {
+    pub fn configure(&mut self, config: Arc<Config>) {
         self.configured = true;
-        self.decide(Event::Configured(config), now);
+        self.decide(Event::Configured(config));
     }
 
     /// The watch told a change.
-    pub fn observe(&mut self, change: Change<Service>, now: Duration) {
+    pub fn observe(&mut self, change: Change<Service>) {
         match change {
             Change::Applied(service) => {
                 let key = service.alloc.key.clone();
                 let event = Event::Applied(service.alloc.clone());
                 self.services.insert(key.clone(), service);
                 self.queue.push(&key, true);
-                self.decide(event, now);
+                self.decide(event);
             }
             Change::Deleted(name) => {
                 let key = ServiceKey::from(name);
@@ -80,17 +80,17 @@ impl State {
                 self.queue.forget(&key);
                 self.releasing.remove(&key);
                 // What is decided now about others who waited is kept; about this one there is nothing left to write.
-                self.decide(Event::Deleted(key), now);
+                self.decide(Event::Deleted(key));
             }
             Change::Synced => {
                 self.synced = true;
-                self.decide(Event::Synced, now);
+                self.decide(Event::Synced);
             }
         }
     }
 
-    fn decide(&mut self, event: Event, now: Duration) {
-        for decision in self.allocator.apply(event, now) {
+    fn decide(&mut self, event: Event) {
+        for decision in self.allocator.apply(event) {
             let (Decision::Assign { key, .. } | Decision::Refuse { key, .. } | Decision::Release { key, .. }) =
                 &decision;
             let key = key.clone();

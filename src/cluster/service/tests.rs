@@ -44,7 +44,6 @@ fn a_service_is_projected_whole() {
         managed: true,
         families: vec![Family::V6, Family::V4],
         policy: FamilyPolicy::PreferDualStack,
-        ports: [(Protocol::Tcp, 80), (Protocol::Udp, 53)].into(),
         request: Request::default(),
         record: Some("default".into()),
         status: vec![ip("198.51.100.100"), ip("2001:db8::1")],
@@ -53,7 +52,6 @@ fn a_service_is_projected_whole() {
     };
     assert_eq!(service.alloc, expected);
     assert_eq!(service.resource_version, "42");
-    assert!(!service.deleting);
     assert!(service.ingress[0].is_vip(ip("198.51.100.100")) && service.ingress[1].is_vip(ip("2001:db8::1")));
     assert_eq!(service.allocated.map(|condition| condition.reason).as_deref(), Some("Allocated"));
 }

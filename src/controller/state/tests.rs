@@ -23,13 +23,13 @@ impl Bench {
         self.state = State::new(8);
         self.configure(config);
         for object in self.objects.values().cloned().collect::<Vec<_>>() {
-            self.state.observe(Change::Applied(parse(&object)), now());
+            self.state.observe(Change::Applied(parse(&object)));
         }
-        self.state.observe(Change::Synced, now());
+        self.state.observe(Change::Synced);
     }
 
     fn configure(&mut self, text: &str) {
-        self.state.configure(Arc::new(config::parse(text).unwrap().config), now());
+        self.state.configure(Arc::new(config::parse(text).unwrap().config));
     }
 
     fn put(&mut self, name: &str, change: impl FnOnce(&mut Value)) {
@@ -40,12 +40,12 @@ impl Bench {
         change(object);
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         let service = parse(object);
-        self.state.observe(Change::Applied(service), now());
+        self.state.observe(Change::Applied(service));
     }
 
     fn delete(&mut self, name: &str) {
         self.objects.remove(name);
-        self.state.observe(Change::Deleted(ObjectName { namespace: "shop".into(), name: name.into() }), now());
+        self.state.observe(Change::Deleted(ObjectName { namespace: "shop".into(), name: name.into() }));
     }
 
     /// Sends all that is to be written, as a server that obeys; gives it as `name: what`.
@@ -99,7 +99,7 @@ fn services_are_served_once_listed_and_configured() {
     bench.put("a", |_| ());
     bench.put("b", |_| ());
     assert_eq!(bench.settle(), [""; 0]);
-    bench.state.observe(Change::Synced, now());
+    bench.state.observe(Change::Synced);
     assert_eq!(bench.settle(), [""; 0]);
     bench.configure(POOL);
     assert_eq!(bench.settle(), ["a: IPAllocated", "b: IPAllocated"]);
@@ -208,10 +208,10 @@ fn a_change_that_a_new_leader_missed_is_one_release() {
     a["spec"]["type"] = json!("ClusterIP");
     bench.state = State::new(8);
     let a = parse(&bench.objects["a"]);
-    bench.state.observe(Change::Applied(a), now());
+    bench.state.observe(Change::Applied(a));
     // Nothing is written before all is known: not even the condition that is no longer wanted.
     assert_eq!(bench.settle(), [""; 0]);
-    bench.state.observe(Change::Synced, now());
+    bench.state.observe(Change::Synced);
     assert_eq!(bench.settle(), [""; 0]);
     bench.configure(POOL);
     assert_eq!(bench.settle(), ["a: IPReleased"]);

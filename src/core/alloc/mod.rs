@@ -25,7 +25,7 @@ mod waiting;
 mod world;
 
 pub use refusal::{Refusal, Usage};
-pub use types::{Decision, Event, FamilyPolicy, Protocol, Request, Service, ServiceKey};
+pub use types::{Decision, Event, FamilyPolicy, Request, Service, ServiceKey};
 
 use crate::config::Config;
 use adopt::Claim;
@@ -35,7 +35,6 @@ use plan::Plan;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 use waiting::{Ticket, Turn, Waiting, Want};
 
@@ -57,8 +56,8 @@ impl Allocator {
         Self::default()
     }
 
-    /// Takes in what happened and says what is to be written. `_now` is monotonic, since the process started.
-    pub fn apply(&mut self, event: Event, _now: Duration) -> Vec<Decision> {
+    /// Takes in what happened and says what is to be written.
+    pub fn apply(&mut self, event: Event) -> Vec<Decision> {
         let mut decisions = Vec::new();
         match event {
             Event::Configured(config) => {

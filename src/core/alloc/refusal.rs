@@ -8,7 +8,7 @@ use std::{fmt, net::IpAddr};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no configuration with pools yet.
-    #[error("no address pools are configured: add one to the ConfigMap landfall-system/landfall")]
+    #[error("no address pools are configured: add one to the ConfigMap landfall in Landfall's namespace")]
     NoPools,
     /// All pools are for those that ask for them.
     #[error("every pool has autoAssign: false: ask for one with the annotation landfall.dev/pool; there is {}", list(.pools))]

@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use crate::{addr::Family, config::Config};
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc};
 
 /// Namespace and name of a Service.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,17 +28,6 @@ pub enum FamilyPolicy {
     PreferDualStack,
     /// Both or nothing.
     RequireDualStack,
-}
-
-/// A Service port's protocol.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Protocol {
-    /// TCP.
-    Tcp,
-    /// UDP.
-    Udp,
-    /// SCTP.
-    Sctp,
 }
 
 /// What the user asked for, by annotation or `spec.loadBalancerIP`.
@@ -67,8 +56,6 @@ pub struct Service {
     pub families: Vec<Family>,
     /// `spec.ipFamilyPolicy`.
     pub policy: FamilyPolicy,
-    /// Its ports.
-    pub ports: BTreeSet<(Protocol, u16)>,
     /// What the user asked for.
     pub request: Request,
     /// The record annotation: the pools that its addresses came from.
@@ -83,7 +70,6 @@ pub struct Service {
 
 /// What happened.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "made, applied and gone: never stored in numbers")]
 pub enum Event {
     /// A configuration was accepted.
     Configured(Arc<Config>),

@@ -25,7 +25,6 @@ pub(super) fn service(name: &str) -> Service {
         managed: true,
         families: vec![Family::V4],
         policy: FamilyPolicy::SingleStack,
-        ports: [(Protocol::Tcp, 80)].into(),
         request: Request::default(),
         record: None,
         status: Vec::new(),
@@ -171,7 +170,7 @@ impl World {
         let mut shown = Vec::new();
         let mut events = std::collections::VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            let decided = self.allocator.apply(event, Duration::ZERO);
+            let decided = self.allocator.apply(event);
             let first = shown.len();
             // Writes overtake each other: the last that was decided arrives first.
             for decision in decided.iter().rev() {
