@@ -60,8 +60,7 @@ fn check(file: &PathBuf) -> anyhow::Result<ExitCode> {
     match landfall_core::config::parse(&text) {
         Ok(parsed) => {
             parsed.warnings.iter().for_each(|warning| println!("{name}: warning: {warning}"));
-            let pools = parsed.config.pools.iter().map(|pool| &*pool.name).collect::<Vec<_>>().join(", ");
-            println!("{name}: correct, with the pools: {pools}");
+            println!("{name}: correct, {}", parsed.config.summary());
             Ok(ExitCode::SUCCESS)
         }
         Err(errors) => {

@@ -1,8 +1,8 @@
 //! Kubernetes Events: what happened, told on the object it happened to.
 //!
 //! They are a courtesy: the condition on the object is the state. So they wait in a bounded queue, go at a limited rate that
-//! leaves the API server to the writes that matter, are not repeated while the last telling is fresh, and are dropped, and
-//! counted, when there are too many.
+//! leaves the API server to the writes that matter, are not repeated while an object's last telling is fresh, and are dropped,
+//! counted and logged, when there are too many.
 
 use k8s_openapi::{
     api::{core::v1::ObjectReference, events::v1::Event},
@@ -11,7 +11,7 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, api::PostParams};
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -28,10 +28,12 @@ use tracing::{debug, warn};
 const WAITING: usize = 1000;
 /// One per so long.
 const PACE: Duration = Duration::from_millis(50);
-/// The same words on the same object are not said again within so long.
+/// An object's last words are not said again within so long.
 const FRESH: Duration = Duration::from_secs(600);
 /// How long one call may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// Lost Events are logged at most so often.
+const LOSSES: Duration = Duration::from_secs(60);
 /// The API's limit for a note, in bytes.
 const NOTE: usize = 1024;
 
@@ -66,8 +68,9 @@ impl Teller {
     /// Starts the task that sends Events in the name of `controller` on `instance`. It ends with the last clone.
     pub fn start(client: Client, controller: &'static str, instance: String) -> Self {
         let (queue, waiting) = mpsc::channel(WAITING);
-        tokio::spawn(send_all(client, controller, instance, waiting));
-        Self { queue, dropped: Arc::default() }
+        let dropped = Arc::default();
+        tokio::spawn(send_all(client, controller, instance, waiting, Losses::new(&dropped)));
+        Self { queue, dropped }
     }
 
     /// Tells `telling` on `about`, soon; never waits.
@@ -76,10 +79,23 @@ impl Teller {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
 
-    /// How many Events were dropped because too many waited.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+/// Events that were dropped because too many waited, and which of them are not yet logged.
+struct Losses {
+    dropped: Arc<AtomicU64>,
+    told: u64,
+}
+
+impl Losses {
+    fn new(dropped: &Arc<AtomicU64>) -> Self {
+        Self { dropped: dropped.clone(), told: 0 }
+    }
+
+    /// How many since this was asked last.
+    fn news(&mut self) -> u64 {
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        dropped - std::mem::replace(&mut self.told, dropped)
     }
 }
 
@@ -88,11 +104,28 @@ async fn send_all(
     controller: &'static str,
     instance: String,
     mut waiting: mpsc::Receiver<(ObjectReference, Telling)>,
+    mut losses: Losses,
 ) {
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut fresh = Fresh::default();
-    while let Some((about, telling)) = waiting.recv().await {
+    let mut audit = interval(LOSSES);
+    audit.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let (about, telling) = tokio::select! {
+            biased;
+            _ = audit.tick() => {
+                let lost = losses.news();
+                if lost > 0 {
+                    warn!(lost, "more happened than could be told: these Events are lost, the conditions on the objects say the same");
+                }
+                continue;
+            }
+            received = waiting.recv() => match received {
+                Some(received) => received,
+                None => return,
+            },
+        };
         let Telling { reason, note, .. } = &telling;
         debug!(namespace = about.namespace, name = about.name, reason, note, "event");
         if !fresh.is_new(&about, &telling, Instant::now()) {
@@ -110,21 +143,28 @@ async fn send_all(
     }
 }
 
-/// What was said lately.
+/// What was said last on each object, by UID, and when.
 #[derive(Default)]
-struct Fresh(BTreeMap<(String, Telling), Instant>);
+struct Fresh(BTreeMap<String, (Telling, Instant)>);
 
 impl Fresh {
     fn is_new(&mut self, about: &ObjectReference, telling: &Telling, now: Instant) -> bool {
         if self.0.len() >= WAITING {
-            self.0.retain(|_, said| now.duration_since(*said) < FRESH);
+            self.0.retain(|_, (_, said)| now.duration_since(*said) < FRESH);
         }
         if self.0.len() >= WAITING {
             // More news than can be remembered: better twice than never.
             self.0.clear();
         }
-        let key = (about.uid.clone().unwrap_or_default(), telling.clone());
-        self.0.insert(key, now).is_none_or(|said| now.duration_since(said) >= FRESH)
+        let last = self.0.entry(about.uid.clone().unwrap_or_default());
+        if let Entry::Occupied(last) = &last {
+            let (words, said) = last.get();
+            if words == telling && now.duration_since(*said) < FRESH {
+                return false;
+            }
+        }
+        last.insert_entry((telling.clone(), now));
+        true
     }
 }
 
@@ -168,13 +208,15 @@ mod tests {
     }
 
     #[test]
-    fn the_same_words_on_the_same_object_are_not_repeated_while_fresh() {
+    fn an_objects_last_words_are_not_repeated_while_fresh() {
         let (mut fresh, start) = (Fresh::default(), Instant::now());
         assert!(fresh.is_new(&about("1"), &telling("full"), start));
         assert!(!fresh.is_new(&about("1"), &telling("full"), start + FRESH / 2));
-        assert!(fresh.is_new(&about("1"), &telling("taken"), start));
         assert!(fresh.is_new(&about("2"), &telling("full"), start));
-        assert!(fresh.is_new(&about("1"), &telling("full"), start + FRESH * 2));
+        assert!(fresh.is_new(&about("1"), &telling("full"), start + FRESH));
+        // There and back again: the last words are to be the ones that hold.
+        assert!(fresh.is_new(&about("1"), &telling("taken"), start + FRESH));
+        assert!(fresh.is_new(&about("1"), &telling("full"), start + FRESH));
     }
 
     #[test]
@@ -209,6 +251,9 @@ mod tests {
         for _ in 0..5 {
             teller.tell(about("1"), telling("full"));
         }
-        assert_eq!(teller.dropped(), 3);
+        let mut losses = Losses::new(&teller.dropped);
+        assert_eq!((losses.news(), losses.news()), (3, 0));
+        teller.tell(about("1"), telling("full"));
+        assert_eq!(losses.news(), 1);
     }
 }

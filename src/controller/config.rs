@@ -1,8 +1,8 @@
 //! From the ConfigMap that the user edits to the configuration in effect.
 //!
 //! What cannot be parsed never takes effect: what was accepted before stays, and the error is told. What is accepted is stored in
-//! the ConfigMap `landfall-accepted` first and takes effect then, so that speakers and the next leader have the same one. A leader
-//! that starts beside a bad edit begins with the stored one.
+//! the ConfigMap `landfall-accepted` first and takes effect then, so that speakers and the next leader have the same one; somebody
+//! else's change of that ConfigMap is undone. A leader that starts beside a bad edit begins with the stored one.
 
 use crate::cluster::{
     Change,
@@ -56,19 +56,38 @@ pub async fn follow(
         teller,
         effect,
         stored: Accepted::default(),
+        version: None,
         seen: None,
+        refused: false,
     };
-    desk.open(&client).await;
-    let edits: Api<_> = Api::namespaced(client, namespace);
-    let mut edits = pin!(watch(edits, only(names::CONFIG), Edited::new));
-    while let Some(change) = edits.next().await {
+    let (stored, edits) = (Api::namespaced(client.clone(), namespace), Api::namespaced(client.clone(), namespace));
+    let mut stored = pin!(watch(stored, only(names::ACCEPTED), Accepted::new));
+    // What is stored comes first: edits are compared with it.
+    while let Some(change) = stored.next().await {
         match change {
-            Change::Applied(edited) => desk.edited(edited).await,
-            Change::Deleted(_) => {
-                desk.seen = None;
-                warn!("ConfigMap {namespace}/{} is gone: the accepted configuration stays in effect", names::CONFIG);
-            }
-            Change::Synced => desk.fall_back(),
+            Change::Applied(found) => desk.stored = found,
+            Change::Deleted(_) => desk.stored = Accepted::default(),
+            Change::Synced => break,
+        }
+    }
+    desk.identify(&client).await;
+    let mut edits = pin!(watch(edits, only(names::CONFIG), Edited::new));
+    loop {
+        tokio::select! {
+            Some(change) = edits.next() => match change {
+                Change::Applied(edited) => desk.edited(edited).await,
+                Change::Deleted(_) => {
+                    desk.seen = None;
+                    warn!("ConfigMap {namespace}/{} is gone: the accepted configuration stays in effect", names::CONFIG);
+                }
+                Change::Synced => desk.fall_back(),
+            },
+            Some(change) = stored.next() => match change {
+                Change::Applied(found) => desk.found(found).await,
+                Change::Deleted(_) => desk.found(Accepted::default()).await,
+                Change::Synced => {}
+            },
+            else => return,
         }
     }
 }
@@ -78,25 +97,36 @@ struct Desk {
     tenure: Tenure,
     teller: Teller,
     effect: Sender<Option<Arc<Config>>>,
-    /// What the API server has.
+    /// What the API server has, or is to have.
     stored: Accepted,
+    /// The resourceVersion of the last write of it.
+    version: Option<String>,
     /// The edit that was judged last.
     seen: Option<Option<String>>,
+    /// Whether it was refused.
+    refused: bool,
 }
 
 impl Desk {
-    /// Reads what is stored, and stores the cluster's id where it is missing.
-    async fn open(&mut self, client: &Client) {
+    /// Stores the cluster's id where it is missing.
+    async fn identify(&mut self, client: &Client) {
         let system: Api<Namespace> = Api::all(client.clone());
         let read = async || {
             let system = system.get("kube-system").await.context("reading namespace kube-system")?;
-            let stored = self.api.get_opt(names::ACCEPTED).await.context("reading the accepted configuration")?;
-            anyhow::Ok((system.metadata.uid.unwrap_or_default(), stored.map(Accepted::new).unwrap_or_default()))
+            anyhow::Ok(system.metadata.uid.unwrap_or_default())
         };
-        let (uid, stored) = self.insist(read).await;
-        self.stored = stored;
+        let uid = self.insist(read).await;
         if self.stored.cluster.as_ref() != Some(&uid) {
             self.store(Accepted { cluster: Some(uid), ..self.stored.clone() }).await;
+        }
+    }
+
+    /// The watch found this stored: what we wrote, an echo of what we wrote before, or somebody else's word, which is undone.
+    async fn found(&mut self, found: Accepted) {
+        if found != self.stored && self.store(self.stored.clone()).await {
+            warn!("ConfigMap {} was changed or deleted: stored again", names::ACCEPTED);
+            // Whoever insists is not fought at full speed.
+            sleep(AGAIN).await;
         }
     }
 
@@ -115,21 +145,21 @@ impl Desk {
                     warn!("configuration: {warning}");
                     self.tell(&about, Severity::Warning, "ConfigurationWarning", warning.to_string());
                 }
-                let pools = parsed.config.pools.iter().map(|pool| &*pool.name).collect::<Vec<_>>().join(", ");
-                if self.stored.config.as_ref() != Some(&text) {
+                let summary = parsed.config.summary();
+                let is_new = self.stored.config.as_ref() != Some(&text);
+                if is_new {
                     self.store(Accepted { config: Some(text), ..self.stored.clone() }).await;
-                    self.tell(
-                        &about,
-                        Severity::Normal,
-                        "ConfigurationAccepted",
-                        format!("in effect, with the pools: {pools}"),
-                    );
                 }
-                info!(pools, "configuration accepted");
+                // The way back from a refused edit is no change, but it is news.
+                if std::mem::take(&mut self.refused) || is_new {
+                    self.tell(&about, Severity::Normal, "ConfigurationAccepted", format!("in effect, {summary}"));
+                }
+                info!("configuration accepted, {summary}");
                 self.effect.send_replace(Some(Arc::new(parsed.config)));
             }
             (Err(errors), _) => {
                 error!("configuration refused, the accepted one stays in effect: {errors}");
+                self.refused = true;
                 self.tell(&about, Severity::Warning, "ConfigurationRefused", errors);
             }
             (Ok(_), None) => {}
@@ -158,7 +188,8 @@ impl Desk {
         self.effect.send_replace(Some(Arc::new(config)));
     }
 
-    async fn store(&mut self, accepted: Accepted) {
+    /// Says whether there was anything to write.
+    async fn store(&mut self, accepted: Accepted) -> bool {
         let put = async || {
             if !self.tenure.holds() {
                 anyhow::bail!("the lease is running out");
@@ -176,8 +207,10 @@ impl Desk {
             }
             .context("storing the accepted configuration")
         };
-        self.insist(put).await;
+        let version = self.insist(put).await.metadata.resource_version;
         self.stored = accepted;
+        // A patch that changes nothing makes no new version.
+        std::mem::replace(&mut self.version, version.clone()) != version
     }
 
     /// Repeats a call until it succeeds. It ends at the latest with this replica's lead, which drops the whole task.

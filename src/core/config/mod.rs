@@ -39,6 +39,14 @@ impl Config {
         self.pools.iter().find(|pool| pool.name == name)
     }
 
+    /// What it comes to, for people: its pools.
+    pub fn summary(&self) -> String {
+        match &self.pools[..] {
+            [] => "without pools".to_owned(),
+            pools => format!("with the pools {}", pools.iter().map(|pool| &*pool.name).collect::<Vec<_>>().join(", ")),
+        }
+    }
+
     /// The pool that lists `address`, be it excluded from allocation or not: a Service keeps an address that an edit
     /// has excluded.
     pub fn pool_of(&self, address: IpAddr) -> Option<&Pool> {

@@ -83,6 +83,15 @@ fn pools_are_looked_at_by_priority_then_name_however_they_are_listed() {
 }
 
 #[test]
+fn a_summary_names_the_pools_where_there_are_any() {
+    assert_eq!(
+        accept("pools: [{name: a, addresses: [198.51.100.1]}, {name: b, addresses: [198.51.100.2]}]").summary(),
+        "with the pools a, b"
+    );
+    assert_eq!(Config::default().summary(), "without pools");
+}
+
+#[test]
 fn an_address_belongs_to_the_pool_that_lists_it_though_it_be_excluded() {
     let config = accept("pools:\n- {name: a, addresses: [198.51.100.0/24], exclude: [198.51.100.7]}\n");
     let pool = config.pool_of(ip("198.51.100.7")).unwrap();
