@@ -45,22 +45,30 @@ fn a_bad_configuration_changes_nothing_and_says_what_is_wrong_and_where() {
     let url = format!("http://{}:30080", host(vip));
     lab.wait_answer(&[], &url);
 
-    let unchanged = |what: &str, new: &str| {
+    assert_eq!(vip.to_string(), "198.51.100.100");
+    let mut next = 101..;
+    let mut unchanged = |what: &str, new: &str| {
         assert_eq!(lab.address("web"), vip, "{what} has changed an address");
         // The last good configuration still serves.
         lab.apply(&[service(new)]);
-        assert!(lab.address(new).to_string().starts_with("198.51.100.1"), "{what}");
+        let expected = format!("198.51.100.{}", next.next().unwrap_or_default());
+        assert_eq!(lab.address(new).to_string(), expected, "{what}");
         lab.wait_answer(&[], &url);
+        assert_eq!(lab.accepted()["config.yaml"], GOOD, "{what} was accepted");
     };
+    let wait_told = |words: &[&str]| lab.wait_event("ConfigMap", "landfall-system", "landfall", words);
     for (i, (what, text, words)) in BAD.iter().enumerate() {
         lab.apply(&[config(text)]);
-        lab.wait_event("ConfigMap", "landfall-system", "landfall", words);
+        wait_told(words);
         unchanged(what, &format!("beside-{i}"));
 
         // Both away, so that whoever leads next knows nothing but what the API server has.
         let controllers = lab.landfall.controllers();
         controllers.iter().for_each(|controller| controller.terminate().unwrap());
-        controllers.iter().for_each(|controller| controller.restart(PATIENCE).unwrap());
+        controllers.iter().for_each(|controller| assert!(controller.wait(PATIENCE).unwrap().is_some()));
+        lab.delete(&["events", "--all", "-n", "landfall-system"]);
+        controllers.iter().for_each(|controller| controller.start().unwrap());
+        wait_told(words);
         unchanged(&format!("{what}, and a restart beside it,"), &format!("restarted-{i}"));
     }
 }

@@ -163,11 +163,17 @@ impl Lab {
     /// Waits until the controller has taken over the configuration's text as the user wrote it.
     pub fn wait_accepted(&self, text: &str) {
         wait_for("the configuration to be accepted", PATIENCE, || {
-            let accepted = self.sandbox.api().get("/api/v1/namespaces/landfall-system/configmaps/landfall-accepted")?;
-            ensure!(accepted["data"]["config.yaml"] == text, "accepted is {}", accepted["data"]);
+            let accepted = self.accepted();
+            ensure!(accepted["config.yaml"] == text, "accepted is {accepted}");
             Ok(())
         })
         .unwrap();
+    }
+
+    /// The data of the ConfigMap with the accepted configuration; null before there is one.
+    pub fn accepted(&self) -> Value {
+        let path = "/api/v1/namespaces/landfall-system/configmaps/landfall-accepted";
+        self.sandbox.api().get(path).map_or(Value::Null, |mut map| map["data"].take())
     }
 
     /// The pods with the label `app`.

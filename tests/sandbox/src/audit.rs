@@ -26,6 +26,8 @@ pub struct Request {
     pub code: u64,
     /// The API server's words about a refusal.
     pub message: String,
+    /// The id of the token that it came with; empty where that was none of a ServiceAccount's.
+    pub credential: String,
 }
 
 /// One right of a ServiceAccount: a rule of one of its roles, taken apart.
@@ -170,6 +172,7 @@ fn request(entry: &Value) -> Request {
         name: word(&object["name"]),
         code: entry["responseStatus"]["code"].as_u64().unwrap_or(0),
         message: word(&entry["responseStatus"]["message"]),
+        credential: word(&entry["user"]["extra"]["authentication.kubernetes.io/credential-id"][0]),
     }
 }
 
