@@ -110,6 +110,10 @@ impl World {
             self.now = at;
             let before = self.deeds.len();
             let acted = matches!(event, Event::Act(_) | Event::Resume(_));
+            // What has lasted until now is judged before the plan changes what is due.
+            if acted {
+                self.look(before)?;
+            }
             self.step(event);
             if acted || self.deeds.len() > before {
                 self.look(before)?;

@@ -90,8 +90,10 @@ pub(super) fn release_missed(draft: &mut Draft) {
             draft.at(ends, Action::Heal);
         }
     }
-    // Its watch is later than all that: the claim it knows by then may be the next Service's.
-    let hears = ends.max(again) + draft.between(0, 3_000);
+    // Its watch is later than all that: the claim it knows by then may be the next Service's. For half a minute the
+    // owner takes a word of release for the one that it was told of itself; later nothing but the claim tells.
+    let late_by = if draft.rng.random() { draft.between(0, 3_000) } else { draft.between(31_000, 40_000) };
+    let hears = ends.max(again) + late_by;
     draft.at(hears, Action::Withdraw(late, which));
     let wants = hears + draft.between(1, 500);
     draft.at(wants, Action::Want(late, which));
