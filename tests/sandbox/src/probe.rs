@@ -116,14 +116,15 @@ impl Probe {
     /// # Errors
     /// When a thread of it has panicked.
     pub fn stop(mut self) -> Result<ProbeReport> {
+        // Before the threads take their time to end: that is no silence of the address.
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner).end();
         self.stopping.store(true, Ordering::Relaxed);
         let panicked = |_| anyhow!("the probe panicked");
         let sent = self.sender.take().context("stopped already")?.join().map_err(panicked)?;
         let receiver = self.receiver.take().context("stopped already")?;
         let received = receiver.join().map_err(|_| anyhow!("the probe panicked"))?;
-        let mut silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner);
-        silence.end();
-        Ok(ProbeReport { sent, received, longest_silence: silence.longest })
+        let longest_silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner).longest;
+        Ok(ProbeReport { sent, received, longest_silence })
     }
 }
 
