@@ -5,7 +5,7 @@ use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Service;
 use kube::{
     Api, Config,
-    api::{DeleteParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use landfall::cluster::client;
@@ -61,15 +61,6 @@ impl Services {
         Ok(start.elapsed())
     }
 
-    /// Changes a Service's spec.
-    ///
-    /// # Errors
-    /// Where it is refused.
-    pub async fn patch_spec(&self, name: &str, spec: Value) -> Result<()> {
-        let patch = json!({"spec": spec});
-        self.0.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.map(drop).map_err(Into::into)
-    }
-
     /// Deletes a Service and waits until it is gone.
     ///
     /// # Errors
@@ -85,14 +76,16 @@ impl Services {
         tokio::time::timeout(PATIENCE, gone).await.with_context(|| format!("{name} is not gone"))?
     }
 
-    /// Hears of every change from now on.
+    /// Hears of every change from now on. The watch keeps its connection to itself, so another one is opened here for what
+    /// is measured next: no handshake falls into that.
     ///
     /// # Errors
     /// Where the watch cannot be begun.
     pub async fn watch(&self) -> Result<Changes> {
-        let list = self.0.list(&Default::default()).await?;
+        let list = self.0.list(&ListParams::default()).await?;
         let version = list.metadata.resource_version.unwrap_or_default();
         let stream = self.0.watch(&WatchParams::default().timeout(290), &version).await?;
+        self.0.list(&ListParams::default().limit(1)).await?;
         Ok(Changes(stream.map_err(Into::into).boxed()))
     }
 }

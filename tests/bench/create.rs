@@ -1,17 +1,21 @@
 //! From a Service's creation to its address in the status, and to the first answer on the LAN.
 
 use crate::{
-    api::Services,
+    api::{PATIENCE, Services},
     lab::{Lab, service},
     lan::{Asker, inside},
     stats::Samples,
 };
-use anyhow::Result;
+use anyhow::{Context, Result};
+use landfall_sandbox::Client;
 use std::{
-    net::{IpAddr, UdpSocket},
-    sync::mpsc,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
+
+/// Between two questions for an address that is not answered for yet.
+const AGAIN: Duration = Duration::from_millis(2);
 
 /// What was measured.
 #[derive(Debug, Default)]
@@ -20,78 +24,109 @@ pub struct Figures {
     pub bare_create: Samples,
     /// Its own time for a patch of a status.
     pub bare_patch: Samples,
-    /// From the create's sending to the address seen by a watch.
+    /// From the sending of a create to the address seen by a watch.
     pub status: Samples,
-    /// From the create's sending to the first ARP answer for the address.
+    /// From the sending of a create to the first ARP answer for the address.
     pub arp: Samples,
-    /// From the create's sending to the first datagram answered at the address.
+    /// From the sending of a create to the first datagram answered at the address.
     pub answer: Samples,
+    /// The cluster's own time for that: to the first datagram answered at the port of a node.
+    pub bare_answer: Samples,
 }
 
-/// Creates so many Services, one after another. A second one without an address, whose status is patched by hand, shows the API
-/// server's own share in the same moment.
+/// Creates so many Services, one after another, and asks the first `answers` of them from the LAN. Before each, one of type
+/// NodePort, whose status is patched by hand, shows the cluster's own share in the same moment.
 ///
 /// # Errors
 /// What was not answered.
-pub fn measure(lab: &Lab, trials: usize) -> Result<Figures> {
+pub fn measure(lab: &Lab, trials: usize, answers: usize) -> Result<Figures> {
     let mut figures = Figures::default();
-    let client = lab.sandbox.client();
     for trial in 0..trials {
-        let name = format!("create-{trial}");
-        let (bare_name, bare) = (format!("bare-{trial}"), service(&format!("bare-{trial}"), "echo"));
-        let mut bare = bare;
-        bare["spec"]["type"] = "ClusterIP".into();
-        let (found, address) = mpsc::sync_channel::<(IpAddr, Instant)>(1);
-        let asking = client.spawn(move || first_answers(&address));
-        let (sent, seen) = inside(&lab.sandbox.control_plane(), async || {
-            let services = Services::connect(&lab.sandbox).await?;
-            figures.bare_create.push(services.create(bare).await?.1);
-            figures.bare_patch.push(services.patch_status(&bare_name).await?);
-            let mut changes = services.watch().await?;
-            let sent = Instant::now();
-            services.create(service(&name, "echo")).await?;
-            let address = changes.addressed(&name).await?;
-            found.send((address, sent))?;
-            Ok((sent, Instant::now()))
-        })?;
-        figures.status.push(seen - sent);
-        let (arp, answer) = asking.join().map_err(|_| anyhow::anyhow!("the client panicked"))???;
-        figures.arp.push(arp);
-        figures.answer.push(answer);
-        inside(&lab.sandbox.control_plane(), async || {
-            let services = Services::connect(&lab.sandbox).await?;
-            services.delete(&bare_name).await?;
-            services.delete(&name).await
-        })?;
+        let ask = trial < answers;
+        bare(lab, &format!("bare-{trial}"), ask, &mut figures)?;
+        served(lab, &format!("create-{trial}"), ask, &mut figures)?;
     }
     Ok(figures)
 }
 
-/// Waits for an address, then asks for it by ARP, and by datagrams in the kernel's own way, until both were answered.
-fn first_answers(address: &mpsc::Receiver<(IpAddr, Instant)>) -> Result<(Duration, Duration)> {
-    let (vip, sent) = address.recv()?;
-    let socket = UdpSocket::bind("0.0.0.0:0")?;
-    socket.set_read_timeout(Some(Duration::from_millis(2)))?;
-    let datagrams = std::thread::spawn(move || -> Result<Duration> {
+/// What a Service costs without Landfall.
+fn bare(lab: &Lab, name: &str, ask: bool, figures: &mut Figures) -> Result<()> {
+    let mut object = service(name);
+    object["spec"]["type"] = "NodePort".into();
+    let node = lab.announcers().next().context("there is no node")?;
+    inside(&lab.sandbox.control_plane(), async || {
+        let services = Services::connect(&lab.sandbox).await?;
+        // For the same connections as below.
+        let _changes = services.watch().await?;
+        let sent = Instant::now();
+        let (created, took) = services.create(object).await?;
+        figures.bare_create.push(took);
+        figures.bare_patch.push(services.patch_status(name).await?);
+        if ask {
+            let ports = created.spec.and_then(|spec| spec.ports).unwrap_or_default();
+            let port = ports.first().and_then(|port| port.node_port).context("the Service has no node port")?;
+            let target = SocketAddr::new(node.ipv4().into(), port.try_into()?);
+            figures.bare_answer.push(join(first_datagram(&lab.sandbox.client(), target, sent))?);
+        }
+        services.delete(name).await
+    })
+}
+
+/// What it costs with Landfall.
+fn served(lab: &Lab, name: &str, ask: bool, figures: &mut Figures) -> Result<()> {
+    let client = lab.sandbox.client();
+    inside(&lab.sandbox.control_plane(), async || {
+        let services = Services::connect(&lab.sandbox).await?;
+        let mut changes = services.watch().await?;
+        let sent = Instant::now();
+        services.create(service(name)).await?;
+        let vip = changes.addressed(name).await?;
+        figures.status.push(sent.elapsed());
+        if ask {
+            let arp = first_arp(&client, vip, sent);
+            let datagram = first_datagram(&client, SocketAddr::new(vip, 7), sent);
+            figures.arp.push(join(arp)?);
+            figures.answer.push(join(datagram)?);
+        }
+        services.delete(name).await
+    })
+}
+
+type Answer = JoinHandle<Result<Result<Duration>>>;
+
+fn join(answer: Answer) -> Result<Duration> {
+    answer.join().map_err(|_| anyhow::anyhow!("the client panicked"))??
+}
+
+/// Asks for the address by ARP until it is answered, and says how long after `sent` that was.
+fn first_arp(client: &Client, vip: IpAddr, sent: Instant) -> Answer {
+    client.spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let mut asker = Asker::open().await?;
+            while sent.elapsed() < PATIENCE {
+                if asker.ask(vip, AGAIN).await?.is_some() {
+                    return Ok(sent.elapsed());
+                }
+            }
+            anyhow::bail!("no ARP request was answered for {vip}")
+        })
+    })
+}
+
+/// Sends datagrams until one is answered, and says how long after `sent` that was.
+fn first_datagram(client: &Client, target: SocketAddr, sent: Instant) -> Answer {
+    client.spawn(move || {
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
+        socket.set_read_timeout(Some(AGAIN))?;
         let mut buffer = [0; 256];
-        while sent.elapsed() < crate::api::PATIENCE {
+        while sent.elapsed() < PATIENCE {
             // Refused while the neighbour is unknown.
-            let _ = socket.send_to(b"1\n", (vip, 7));
+            let _ = socket.send_to(b"1\n", target);
             if socket.recv_from(&mut buffer).is_ok() {
                 return Ok(sent.elapsed());
             }
         }
-        anyhow::bail!("no datagram was answered at {vip}")
-    });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let arp = runtime.block_on(async {
-        let mut asker = Asker::open().await?;
-        while sent.elapsed() < crate::api::PATIENCE {
-            if asker.ask(vip, Duration::from_millis(2)).await?.is_some() {
-                return Ok(sent.elapsed());
-            }
-        }
-        anyhow::bail!("no ARP request was answered for {vip}")
-    })?;
-    Ok((arp, datagrams.join().map_err(|_| anyhow::anyhow!("the client panicked"))??))
+        anyhow::bail!("no datagram was answered at {target}")
+    })
 }

@@ -2,12 +2,14 @@
 
 use crate::lan::{Asker, inside};
 use anyhow::{Result, ensure};
-use landfall_sandbox::{Landfall, LandfallOptions, PodSpec, Sandbox, objects::config, sibling, wait_for};
+use landfall_sandbox::{Landfall, LandfallOptions, Node, PodSpec, Sandbox, objects::config, sibling, wait_for};
 use serde_json::{Value, json};
 use std::{net::IpAddr, path::Path, time::Duration};
 
 /// Longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Where the pods are. It announces nothing, so that no pod is on an owner's node.
+const PODS: &str = "n4";
 /// The client's own pool, and a large one for many VIPs at once. The interface is named, so that its subnet does not limit them.
 const CONFIG: &str = "
 pools:
@@ -18,9 +20,11 @@ pools:
   autoAssign: false
 announcements:
 - interfaces: [eth0]
+  nodeSelectors:
+  - matchExpressions: [{key: kubernetes.io/hostname, operator: NotIn, values: [n4]}]
 ";
 
-/// Three nodes, Landfall on them, and an echo pod on each node.
+/// Three nodes that announce, and one with an echo pod.
 pub struct Lab {
     /// The cluster.
     pub sandbox: Sandbox,
@@ -34,39 +38,56 @@ impl Lab {
     /// # Errors
     /// What did not come up.
     pub fn up() -> Result<Self> {
-        let sandbox = Sandbox::builder().nodes(3).up()?;
+        let sandbox = Sandbox::builder().nodes(4).up()?;
         let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
         let landfall = sandbox.start_landfall(&LandfallOptions::new(sibling("landfall")?).manifests(&manifests))?;
         sandbox.apply(&config(CONFIG).to_string())?;
         let lab = Self { sandbox, landfall };
         wait_for("a leading controller", PATIENCE, || lab.landfall.leader(&lab.sandbox).map(drop))?;
-        let nodes: Vec<String> = lab.sandbox.nodes().iter().map(|node| node.name().to_owned()).collect();
-        for node in &nodes {
-            let mut pod = PodSpec::echo(&format!("echo-{node}")).on(node);
-            // For a Service that none of this node's pods is to serve.
-            for other in nodes.iter().filter(|other| *other != node) {
-                pod = pod.label(&format!("not-{other}"), "yes");
-            }
-            lab.sandbox.add_pod(&pod.label("echo", "yes"))?;
-        }
+        lab.sandbox.add_pod(&PodSpec::echo("echo").on(PODS))?;
         lab.calm()?;
         Ok(lab)
     }
 
-    /// Waits until every speaker hears every other one, and no cable is out.
+    /// The nodes that announce.
+    pub fn announcers(&self) -> impl Iterator<Item = Node> {
+        self.sandbox.nodes().into_iter().filter(|node| node.name() != PODS)
+    }
+
+    /// Waits until every speaker that announces hears every other one.
     ///
     /// # Errors
     /// Who hears whom.
     pub fn calm(&self) -> Result<()> {
-        let nodes = self.sandbox.nodes();
+        let nodes: Vec<Node> = self.announcers().collect();
         wait_for("all speakers to hear each other", PATIENCE, || {
             for node in &nodes {
-                let peers =
-                    self.sandbox.record(node.name())?["interfaces"]["eth0"]["peers"].as_array().map_or(0, Vec::len);
-                ensure!(peers + 1 == nodes.len(), "{} hears {peers}", node.name());
+                let peers = self.peers(node.name())?;
+                ensure!(peers.len() + 1 == nodes.len(), "{} hears {peers:?}", node.name());
             }
             Ok(())
         })
+    }
+
+    /// Waits until no other speaker hears the one on `node`.
+    ///
+    /// # Errors
+    /// Who still hears it.
+    pub fn gone(&self, node: &str) -> Result<()> {
+        let others: Vec<Node> = self.announcers().filter(|other| other.name() != node).collect();
+        wait_for(&format!("nobody to hear {node}"), PATIENCE, || {
+            for other in &others {
+                let peers = self.peers(other.name())?;
+                ensure!(!peers.iter().any(|peer| peer == node), "{} hears {peers:?}", other.name());
+            }
+            Ok(())
+        })
+    }
+
+    /// Whom the speaker on `node` hears, by its record.
+    fn peers(&self, node: &str) -> Result<Vec<String>> {
+        let mut record = self.sandbox.record(node)?;
+        Ok(serde_json::from_value(record["interfaces"]["eth0"]["peers"].take()).unwrap_or_default())
     }
 
     /// Waits until a node answers for `vip`, and returns its name.
@@ -87,12 +108,12 @@ impl Lab {
     }
 }
 
-/// A LoadBalancer Service whose UDP port 7 is an echo server's.
-pub fn service(name: &str, selector: &str) -> Value {
+/// A LoadBalancer Service whose UDP port 7 is the echo server's.
+pub fn service(name: &str) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
         "spec": {
-            "type": "LoadBalancer", "selector": {selector: "yes"},
+            "type": "LoadBalancer", "selector": {"app": "echo"},
             "ports": [{"port": 7, "targetPort": 8080, "protocol": "UDP"}]
         }
     })

@@ -35,10 +35,9 @@ impl Asker {
     pub async fn open() -> Result<Self> {
         let table = links().await?.changed().await?;
         let link = table.values().find(|link| link.name == "eth0").context("there is no eth0")?;
-        let own = |address: IpAddr| link.addresses.iter().any(|net| net.addr() == address);
         let ipv4 = link.addresses.iter().find_map(|net| match net.addr() {
-            IpAddr::V4(ip) if own(ip.into()) => Some(ip),
-            _ => None,
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
         });
         let ipv6 = link.addresses.iter().find_map(|net| match net.addr() {
             IpAddr::V6(ip) if !ip.is_unicast_link_local() => Some(ip),
@@ -51,6 +50,11 @@ impl Asker {
             ipv6: ipv6.context("eth0 has no IPv6 address")?,
             buffer: [0; 1514],
         })
+    }
+
+    /// The asker's own address of `target`'s family.
+    pub fn own(&self, target: IpAddr) -> IpAddr {
+        if target.is_ipv4() { self.ipv4.into() } else { self.ipv6.into() }
     }
 
     /// Asks who has `target`, and returns who answered first, and after how long; none at the end of `patience`.

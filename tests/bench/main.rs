@@ -23,6 +23,7 @@ use std::{
 /// How often everything is tried.
 struct Trials {
     creates: usize,
+    answers: usize,
     questions: usize,
     vips: usize,
     faults: usize,
@@ -35,9 +36,9 @@ fn main() -> Result<()> {
     }
     let quick = env::var("LANDFALL_BENCH").is_ok_and(|value| value == "quick");
     let trials = if quick {
-        Trials { creates: 5, questions: 500, vips: 100, faults: 2 }
+        Trials { creates: 5, answers: 3, questions: 500, vips: 100, faults: 2 }
     } else {
-        Trials { creates: 100, questions: 10_000, vips: 1000, faults: 20 }
+        Trials { creates: 100, answers: 30, questions: 10_000, vips: 1000, faults: 20 }
     };
     let page = measure(&trials)?.page();
     if quick {
@@ -63,7 +64,7 @@ fn measure(trials: &Trials) -> Result<Figures> {
     machine.push(("Kubernetes", version.to_owned()));
 
     step("creating Services");
-    let create = create::measure(&lab, trials.creates)?;
+    let create = create::measure(&lab, trials.creates, trials.answers)?;
 
     let mut answers = Vec::new();
     step("asking for one address of each family");
@@ -71,23 +72,25 @@ fn measure(trials: &Trials) -> Result<Figures> {
     answers.push(("ARP, 1 VIP".to_owned(), answer::measure(&lab, v4, trials.questions)?));
     answers.push(("NDP, 1 VIP".to_owned(), answer::measure(&lab, v6, trials.questions)?));
 
+    let mut memory = vec![(1, self::memory(&lab)?)];
+
     let mut silences = Vec::new();
     for fault in Fault::ALL {
         step(&format!("{} times: {}", trials.faults, fault.describe()));
-        silences.push((fault, silence::measure(&lab, fault, trials.faults)?));
+        silences.push((fault, silence::measure(&lab, v4, fault, trials.faults)?));
     }
 
     step(&format!("creating {} Services", trials.vips));
     let vip = many(&lab, trials.vips)?;
     answers.push((format!("ARP, {} VIPs", trials.vips), answer::measure(&lab, vip, trials.questions)?));
-    let memory = (trials.vips + 1, memory(&lab)?);
+    memory.push((trials.vips + 1, self::memory(&lab)?));
     step("done");
     Ok(Figures { machine, up, create, answers, memory, silences })
 }
 
 /// A Service with an address of each family.
 fn dual_stack(lab: &Lab) -> Result<[IpAddr; 2]> {
-    let mut both = service("dual-stack", "echo");
+    let mut both = service("dual-stack");
     both["spec"]["ipFamilyPolicy"] = "RequireDualStack".into();
     lab.sandbox.apply(&both.to_string())?;
     wait_for("an address of each family", Duration::from_secs(30), || {
@@ -104,7 +107,7 @@ fn dual_stack(lab: &Lab) -> Result<[IpAddr; 2]> {
 fn many(lab: &Lab, count: usize) -> Result<IpAddr> {
     let objects: Vec<Value> = (0..count)
         .map(|index| {
-            let mut object = service(&format!("many-{index}"), "echo");
+            let mut object = service(&format!("many-{index}"));
             object["metadata"]["annotations"] = json!({"landfall.dev/pool": "large"});
             object
         })
@@ -133,8 +136,9 @@ fn memory(lab: &Lab) -> Result<Vec<(String, Memory)>> {
         let role = if controller.name() == leader { "controller, leading" } else { "controller, waiting" };
         processes.push((role.to_owned(), Memory::of(controller)?));
     }
-    for (node, speaker) in lab.landfall.speakers() {
-        processes.push((format!("speaker on {node}"), Memory::of(speaker)?));
+    for node in lab.announcers() {
+        let speaker = lab.landfall.speaker(node.name())?;
+        processes.push((format!("speaker on {}", node.name()), Memory::of(speaker)?));
     }
     for process in lab.sandbox.processes().iter().filter(|process| process.name().contains("kube-proxy")).take(1) {
         processes.push((process.name().to_owned(), Memory::of(process)?));

@@ -1,20 +1,23 @@
 //! What a client misses when the owner of an address goes: by a thousand datagrams a second, and by an ARP request every 10 ms.
 
-use crate::{
-    api::Services,
-    lab::{Lab, service},
-    lan::{Watch, inside},
-    stats::Samples,
-};
+use crate::{api::PATIENCE, lab::Lab, lan::Watch, stats::Samples};
 use anyhow::{Context, Result};
+use landfall_sandbox::wait_for;
 use std::{
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
+/// Datagrams in a second.
+const RATE: u32 = 1000;
+/// Between two ARP requests.
+const QUESTION: Duration = Duration::from_millis(10);
+
 /// How an owner goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
+    /// It stays: what the client misses anyway.
+    None,
     /// Its node crashes: cable out and speaker killed at once.
     Crash,
     /// Its cable is pulled; its speaker lives.
@@ -27,11 +30,12 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Crash, Self::Cable, Self::Kill, Self::Drain];
+    pub const ALL: [Self; 5] = [Self::None, Self::Crash, Self::Cable, Self::Kill, Self::Drain];
 
     /// In words.
     pub fn describe(self) -> &'static str {
         match self {
+            Self::None => "nothing happens",
             Self::Crash => "owner's node crashes: cable pulled and speaker killed at once",
             Self::Cable => "owner's cable pulled, its speaker lives",
             Self::Kill => "owner's speaker killed (-9)",
@@ -51,63 +55,44 @@ pub struct Figures {
     pub lost: (u64, u64),
 }
 
-/// Tries a fault so many times. The backends are on the other nodes. After each trial everything is put back.
+/// Tries a fault so many times on the owner of `vip`, whose backends are on a node that never owns it. After each trial
+/// everything is put back.
 ///
 /// # Errors
 /// Where the address is not taken over.
-pub fn measure(lab: &Lab, fault: Fault, trials: usize) -> Result<Figures> {
+pub fn measure(lab: &Lab, vip: IpAddr, fault: Fault, trials: usize) -> Result<Figures> {
     let mut figures = Figures::default();
     for trial in 0..trials {
-        try_once(lab, fault, trial, &mut figures).with_context(|| format!("{fault:?}, trial {trial}"))?;
+        try_once(lab, vip, fault, &mut figures).with_context(|| format!("{fault:?}, trial {trial}"))?;
     }
     Ok(figures)
 }
 
-fn try_once(lab: &Lab, fault: Fault, trial: usize, figures: &mut Figures) -> Result<()> {
-    let name = format!("{fault:?}-{trial}").to_lowercase();
-    let cp = lab.sandbox.control_plane();
-    // No pod matches yet: which ones are to serve is known with the owner.
-    let vip = inside(&cp, async || {
-        let services = Services::connect(&lab.sandbox).await?;
-        let mut changes = services.watch().await?;
-        services.create(service(&name, "nobody")).await?;
-        changes.addressed(&name).await
-    })?;
+fn try_once(lab: &Lab, vip: IpAddr, fault: Fault, figures: &mut Figures) -> Result<()> {
     let owner = lab.owner(vip)?;
-    inside(&cp, async || {
-        let services = Services::connect(&lab.sandbox).await?;
-        let selector = serde_json::json!({"nobody": null, format!("not-{owner}"): "yes"});
-        services.patch_spec(&name, serde_json::json!({"selector": selector})).await
-    })?;
     let client = lab.sandbox.client();
-    let target = SocketAddr::new(vip, 7);
-    // Once kube-proxy has its rules nothing is lost but by the fault.
-    let warm = client.probe(target, 100)?;
-    warm.wait_answers(50, crate::api::PATIENCE)?;
-    warm.stop()?;
-    let probe = client.probe(target, 1000)?;
-    let watch = Watch::start(&client, vip, Duration::from_millis(10));
-    probe.wait_answers(500, crate::api::PATIENCE)?;
-    strike(lab, fault, &owner)?;
-    moved(lab, vip, &owner)?;
-    probe.wait_answers(1000, crate::api::PATIENCE)?;
+    let probe = client.probe(SocketAddr::new(vip, 7), RATE)?;
+    let watch = Watch::start(&client, vip, QUESTION);
+    probe.wait_answers(200, PATIENCE)?;
+    if fault != Fault::None {
+        strike(lab, fault, &owner)?;
+        moved(lab, vip, &owner)?;
+    }
+    probe.wait_answers(500, PATIENCE)?;
     let (report, unanswered) = (probe.stop()?, watch.stop()?);
     figures.datagrams.push(report.longest_silence);
     figures.arp.push(unanswered);
     figures.lost = (figures.lost.0 + report.lost(), figures.lost.1 + report.sent);
-    lab.sandbox.node(&owner)?.plug_cable()?;
-    let speaker = lab.landfall.speaker(&owner)?;
-    if fault == Fault::Drain {
-        speaker.wait(Duration::from_secs(10))?;
+    if fault != Fault::None {
+        mend(lab, fault, &owner)?;
     }
-    speaker.start()?;
-    lab.calm()?;
-    inside(&cp, async || Services::connect(&lab.sandbox).await?.delete(&name).await)
+    Ok(())
 }
 
 fn strike(lab: &Lab, fault: Fault, owner: &str) -> Result<()> {
     let (node, speaker) = (lab.sandbox.node(owner)?, lab.landfall.speaker(owner)?);
     match fault {
+        Fault::None => {}
         Fault::Crash => {
             node.pull_cable()?;
             speaker.kill();
@@ -119,9 +104,22 @@ fn strike(lab: &Lab, fault: Fault, owner: &str) -> Result<()> {
     Ok(())
 }
 
+/// Puts everything back. The records of all say first that the one which failed is gone, then that it is there again: what
+/// they said before the fault does not count.
+fn mend(lab: &Lab, fault: Fault, owner: &str) -> Result<()> {
+    let speaker = lab.landfall.speaker(owner)?;
+    if fault == Fault::Drain {
+        speaker.wait(Duration::from_secs(10))?;
+    }
+    lab.gone(owner)?;
+    lab.sandbox.node(owner)?.plug_cable()?;
+    speaker.start()?;
+    lab.calm()
+}
+
 /// Waits until another node answers.
 fn moved(lab: &Lab, vip: IpAddr, from: &str) -> Result<()> {
-    landfall_sandbox::wait_for("another node to answer", crate::api::PATIENCE, || {
+    wait_for("another node to answer", PATIENCE, || {
         let owner = lab.owner(vip)?;
         anyhow::ensure!(owner != from, "{owner} still answers");
         Ok(())
