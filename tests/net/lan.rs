@@ -81,15 +81,15 @@ impl Lan {
         lan.switch.sysctl(&[("ipv6/conf/default/disable_ipv6", "1")]).unwrap();
         lan.switch.ip("link add br0 type bridge");
         lan.switch.ip("link set br0 up");
-        lan.plug(&lan.node, "eth0", NODE_MAC, "1");
-        lan.plug(&lan.client, "eth0", CLIENT_MAC, "2");
+        lan.plug(&lan.node, "eth0", "node", NODE_MAC, "1");
+        lan.plug(&lan.client, "eth0", "client", CLIENT_MAC, "2");
         lan
     }
 
-    /// Gives a host an interface on the switch, with addresses that end in `n`.
-    pub fn plug(&self, host: &Host, interface: &str, mac: &str, n: &str) {
+    /// Gives a host an interface on the switch, where its other end is `port`, with addresses that end in `n`.
+    pub fn plug(&self, host: &Host, interface: &str, port: &str, mac: &str, n: &str) {
         host.sysctl(&[("ipv6/conf/default/accept_dad", "0"), ("ipv6/conf/default/router_solicitations", "0")]).unwrap();
-        let (port, other) = (format!("port{n}"), self.switch.name());
+        let other = self.switch.name();
         host.ip(&format!("link add {interface} address {mac} type veth peer name {port} netns {other}"));
         self.switch.ip(&format!("link set {port} master br0 up"));
         host.ip(&format!("link set {interface} up"));

@@ -70,7 +70,7 @@ fn speak<'scope>(
 #[test]
 fn two_interfaces_of_a_node_on_one_lan_answer_with_one_mac() {
     let lan = Lan::new();
-    lan.plug(&lan.node, "eth1", SECOND_MAC, "3");
+    lan.plug(&lan.node, "eth1", "second", SECOND_MAC, "3");
     let leave = CancellationToken::new();
     std::thread::scope(|scope| {
         // A judge that panics ends the speaker too.
