@@ -66,6 +66,8 @@ pub struct Desired {
     pub excluded: Option<Exclusion>,
     /// Every VIP there is, for this node or not. One that is missing has been released.
     pub vips: BTreeMap<IpAddr, Vip>,
+    /// Those of them that an edit has left without a pool.
+    orphans: Vec<IpAddr>,
     config: Arc<Config>,
     labels: BTreeMap<String, String>,
 }
@@ -86,7 +88,7 @@ impl Desired {
 
     /// The VIPs that an edit has left without a pool.
     pub fn orphans(&self) -> impl Iterator<Item = (&IpAddr, &Vip)> {
-        self.vips.iter().filter(|(_, vip)| vip.pool.is_none())
+        self.orphans.iter().filter_map(|vip| self.vips.get_key_value(vip))
     }
 }
 
@@ -105,6 +107,13 @@ impl Reaches {
     }
 }
 
+/// What is listed before there is a table.
+const LISTS: [&str; 4] = [SERVICES, SLICES, NODE, CONFIGURATION];
+const SERVICES: &str = "Services";
+const SLICES: &str = "EndpointSlices";
+const NODE: &str = "Node";
+const CONFIGURATION: &str = "configuration";
+
 /// The newest of everything that was seen.
 #[derive(Debug, Default)]
 pub struct Inputs {
@@ -113,6 +122,7 @@ pub struct Inputs {
     slice_owner: BTreeMap<ObjectName, ServiceKey>,
     node: Option<Node>,
     accepted: Option<(String, Arc<Config>)>,
+    /// Those of [`LISTS`] that are complete.
     synced: BTreeSet<&'static str>,
 }
 
@@ -139,17 +149,17 @@ impl Inputs {
             Seen::Accepted(Change::Applied(accepted)) => self.accept(accepted),
             // What was accepted stays until the leading controller has written it again.
             Seen::Accepted(Change::Deleted(_)) => {}
-            Seen::Service(Change::Synced) => self.complete("Services"),
-            Seen::Slice(Change::Synced) => self.complete("EndpointSlices"),
-            Seen::Node(Change::Synced) => self.complete("Node"),
-            Seen::Accepted(Change::Synced) => self.complete("configuration"),
+            Seen::Service(Change::Synced) => self.complete(SERVICES),
+            Seen::Slice(Change::Synced) => self.complete(SLICES),
+            Seen::Node(Change::Synced) => self.complete(NODE),
+            Seen::Accepted(Change::Synced) => self.complete(CONFIGURATION),
         }
     }
 
     /// The table; none until every first list is complete and there are a node and an accepted configuration.
     pub fn desired(&self) -> Option<Desired> {
         let (node, (cluster, config)) = (self.node.as_ref()?, self.accepted.as_ref()?);
-        if self.synced.len() < 4 {
+        if self.synced.len() < LISTS.len() {
             return None;
         }
         let vips = self.services.values().flat_map(|service| {
@@ -165,10 +175,13 @@ impl Inputs {
                 (*vip, Vip { service: service.key.clone(), pool, here })
             })
         });
+        let vips: BTreeMap<IpAddr, Vip> = vips.collect();
+        let orphans = vips.iter().filter(|(_, vip)| vip.pool.is_none()).map(|(vip, _)| *vip).collect();
         Some(Desired {
             cluster: cluster.clone(),
             excluded: node.excluded,
-            vips: vips.collect(),
+            vips,
+            orphans,
             config: config.clone(),
             labels: node.labels.clone(),
         })
@@ -176,9 +189,8 @@ impl Inputs {
 
     /// What is still missing for a table, for the log.
     pub fn missing(&self) -> Vec<&'static str> {
-        let lists = ["Services", "EndpointSlices", "Node", "configuration"];
-        let mut missing: Vec<_> = lists.into_iter().filter(|list| !self.synced.contains(list)).collect();
-        if self.synced.contains("configuration") && self.accepted.is_none() {
+        let mut missing: Vec<_> = LISTS.into_iter().filter(|list| !self.synced.contains(list)).collect();
+        if self.synced.contains(CONFIGURATION) && self.accepted.is_none() {
             missing.push("an accepted configuration");
         }
         missing

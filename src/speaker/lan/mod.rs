@@ -239,8 +239,10 @@ impl Lan {
                 Change::Moved(vip) => self.announcer.acquire(Place { interface, vip }, now.mono),
                 Change::Released(vip) => {
                     self.forget(interface, vip);
-                    // It may have been the last that an interface was still open for.
-                    self.retry = Some(now.mono);
+                    // An interface that was still open for it alone may be closed now.
+                    if self.segments.get(&interface).is_some_and(|segment| segment.owned().is_empty()) {
+                        self.retry = Some(now.mono);
+                    }
                 }
                 Change::Namesake(boot) => {
                     self.tell_apart(interface, boot);

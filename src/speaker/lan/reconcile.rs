@@ -15,11 +15,7 @@ use landfall_core::{
     elect::{Identity, Now, hash},
     wire::ethernet::MacAddr,
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use tracing::{info, warn};
 
 /// Another interface of this node on the same LAN, which takes part in the place of this one.
@@ -120,8 +116,7 @@ impl Lan {
         let sender = self.segments.iter().find(|(_, segment)| segment.boot() == boot).map(|(index, _)| *index);
         let Some(sender) = sender.filter(|sender| *sender != interface) else { return };
         let (lower, higher) = (interface.min(sender), interface.max(sender));
-        let names: BTreeMap<u32, &str> = self.links.values().map(|link| (link.index, link.name.as_str())).collect();
-        let name = |index| names.get(&index).copied().unwrap_or("?");
+        let name = |index| self.links.get(&index).map_or("?", |link| link.name.as_str());
         warn!(
             interface = name(higher),
             sibling = name(lower),
