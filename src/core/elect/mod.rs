@@ -206,12 +206,16 @@ impl Election {
     fn run(&mut self) {
         self.notice_pause();
         self.run_peers();
-        let total = self.total();
         let now = self.now.mono;
+        // Counts every VIP: once in a call, and only where somebody contends.
+        let mut total = None;
         while let Some((at, vip, duty)) = self.agenda.first().copied().filter(|(at, _, _)| *at <= now) {
             self.agenda.remove(&(at, vip, duty));
             match duty {
-                Duty::Contend => self.contend(vip, at, total),
+                Duty::Contend => {
+                    let total = *total.get_or_insert_with(|| self.total());
+                    self.contend(vip, at, total);
+                }
                 Duty::Dispute => self.run_dispute(vip, at),
                 Duty::HandOver => self.hand_over_ends(vip, at),
                 Duty::Unsilence => self.unsilence(vip, at),
