@@ -28,8 +28,6 @@ pub struct State {
     queue: Queue<ServiceKey>,
     /// Whose flight carries out the release that is in `decisions`.
     releasing: BTreeSet<ServiceKey>,
-    configured: bool,
-    synced: bool,
 }
 
 /// A write to send.
@@ -52,14 +50,11 @@ impl State {
             decisions: BTreeMap::new(),
             queue: Queue::new(in_flight),
             releasing: BTreeSet::new(),
-            configured: false,
-            synced: false,
         }
     }
 
     /// A configuration was accepted.
     pub fn configure(&mut self, config: Arc<Config>) {
-        self.configured = true;
         self.decide(Event::Configured(config));
     }
 
@@ -82,10 +77,7 @@ impl State {
                 // What is decided now about others who waited is kept; about this one there is nothing left to write.
                 self.decide(Event::Deleted(key));
             }
-            Change::Synced => {
-                self.synced = true;
-                self.decide(Event::Synced);
-            }
+            Change::Synced => self.decide(Event::Synced),
         }
     }
 
@@ -104,7 +96,7 @@ impl State {
 
     /// The next write to send. Its end is to be told to [`State::done`]. Before all is known nothing is written.
     pub fn next(&mut self, now: Duration, wall: Timestamp) -> Option<Write> {
-        if !self.is_ready() {
+        if !self.allocator.is_ready() {
             return None;
         }
         while let Some(flight) = self.queue.next(now) {
@@ -137,11 +129,7 @@ impl State {
 
     /// When [`State::next`] may have something without a further change.
     pub fn deadline(&self) -> Option<Duration> {
-        self.queue.deadline().filter(|_| self.is_ready())
-    }
-
-    fn is_ready(&self) -> bool {
-        self.configured && self.synced
+        self.queue.deadline().filter(|_| self.allocator.is_ready())
     }
 }
 

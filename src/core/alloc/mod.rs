@@ -56,6 +56,11 @@ impl Allocator {
         Self::default()
     }
 
+    /// Whether it knows all that it decides by: a configuration, and every Service. Before that it decides nothing.
+    pub fn is_ready(&self) -> bool {
+        self.synced && self.ledger.is_some()
+    }
+
     /// Takes in what happened and says what is to be written.
     pub fn apply(&mut self, event: Event) -> Vec<Decision> {
         let mut decisions = Vec::new();
