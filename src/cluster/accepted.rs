@@ -4,7 +4,6 @@
 
 use super::names;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::runtime::watcher;
 use std::collections::BTreeMap;
 
 /// What the ConfigMap says.
@@ -28,9 +27,4 @@ impl Accepted {
         let entries = [(names::CONFIG_KEY, &self.config), (names::CLUSTER_KEY, &self.cluster)];
         entries.into_iter().filter_map(|(key, value)| Some((key, value.as_deref()?))).collect()
     }
-}
-
-/// Selects the one object called `name`: a right on that name alone suffices for the watch.
-pub fn only(name: &str) -> watcher::Config {
-    watcher::Config::default().fields(&format!("metadata.name={name}"))
 }

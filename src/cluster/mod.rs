@@ -20,4 +20,4 @@ pub mod record;
 pub mod service;
 pub mod watch;
 
-pub use watch::{Change, ObjectName, watch};
+pub use watch::{Change, ObjectName, only, watch};

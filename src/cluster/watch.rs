@@ -54,6 +54,11 @@ pub enum Change<P> {
     Synced,
 }
 
+/// Selects the one object called `name`: a right on that name alone suffices for the watch.
+pub fn only(name: &str) -> watcher::Config {
+    watcher::Config::default().fields(&format!("metadata.name={name}"))
+}
+
 /// Lists and watches `api` for ever, and projects every object.
 ///
 /// Errors are logged and retried after a pause that grows to 30 s. An object that cannot be decoded is logged and skipped:

@@ -6,10 +6,10 @@
 
 use crate::cluster::{
     Change,
-    accepted::{Accepted, only},
+    accepted::Accepted,
     events::{Severity, Teller, Telling},
     lease::Tenure,
-    names, watch,
+    names, only, watch,
 };
 use anyhow::Context;
 use futures::StreamExt;

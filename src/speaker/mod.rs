@@ -17,9 +17,9 @@ pub mod responder;
 pub mod segment;
 
 use crate::cluster::{
-    self, accepted,
+    self,
     accepted::Accepted,
-    client, endpoints, names, node,
+    client, endpoints, names, node, only,
     record::{Record, RecordWriter},
     service,
 };
@@ -113,10 +113,10 @@ fn watches(client: &Client, args: &SpeakerArgs) -> Watches {
     let here = args.node_name.clone();
     let slices =
         cluster::watch(Api::all(client.clone()), cached, move |slice| endpoints::LocalEndpoints::new(slice, &here));
-    let own = accepted::only(&args.node_name).any_semantic();
+    let own = only(&args.node_name).any_semantic();
     let node = cluster::watch(Api::all(client.clone()), own, node::Node::new);
     let maps = Api::namespaced(client.clone(), &args.namespace);
-    let accepted = cluster::watch(maps, accepted::only(names::ACCEPTED).any_semantic(), Accepted::new);
+    let accepted = cluster::watch(maps, only(names::ACCEPTED).any_semantic(), Accepted::new);
 
     let mut all = Watches::new();
     all.push(services.map(Seen::Service).boxed());
