@@ -88,45 +88,42 @@ pub(super) fn halves(draft: &mut Draft) {
 }
 
 pub(super) fn pair(draft: &mut Draft) {
-    draft.at_least(3);
-    draft.start();
-    let (at, length) = (draft.between(4_000, 5_500), draft.between(1_000, 8_000));
-    let (a, b) = (0, draft.rng.random_range(1..draft.plan.speakers));
-    draft.at(at, Action::Cut(a, b));
-    draft.at(at, Action::Cut(b, a));
-    draft.at(at + length, Action::Heal);
-    draft.plan.length = at + length + ms(6_000);
-    draft.plan.bounds.silence = ms(0);
+    cut_first(draft, |other| vec![Action::Cut(0, other), Action::Cut(other, 0)]);
 }
 
 pub(super) fn one_way(draft: &mut Draft) {
+    cut_first(draft, |other| vec![Action::Cut(0, other)]);
+}
+
+/// Cuts the first speaker off from one other: third ones hear both, so that nothing is silent.
+fn cut_first(draft: &mut Draft, cuts: impl FnOnce(usize) -> Vec<Action>) {
     draft.at_least(3);
     draft.start();
     let (at, length) = (draft.between(4_000, 5_500), draft.between(1_000, 8_000));
-    let (a, b) = (0, draft.rng.random_range(1..draft.plan.speakers));
-    draft.at(at, Action::Cut(a, b));
+    let other = draft.rng.random_range(1..draft.plan.speakers);
+    cuts(other).into_iter().for_each(|cut| draft.at(at, cut));
     draft.at(at + length, Action::Heal);
     draft.plan.length = at + length + ms(6_000);
     draft.plan.bounds.silence = ms(0);
 }
 
 pub(super) fn deaf(draft: &mut Draft) {
-    draft.at_least(3);
-    draft.start();
-    let (at, who, length) = (draft.between(4_000, 5_500), draft.owner(), draft.between(1_000, 8_000));
-    draft.at(at, Action::Deafen(who));
-    draft.at(at + length, Action::Heal);
-    draft.plan.length = at + length + ms(6_000);
+    fail_owner(draft, Action::Deafen);
     draft.plan.bounds.double = ms(300);
     // Where the others own nothing they speak once a second, and it takes that much longer to tell who misses it.
     draft.plan.bounds.silence = ms(4_000);
 }
 
 pub(super) fn mute(draft: &mut Draft) {
+    fail_owner(draft, Action::Mute);
+}
+
+/// Something happens to an owner's ears or mouth, and is healed.
+fn fail_owner(draft: &mut Draft, fault: impl FnOnce(Who) -> Action) {
     draft.at_least(3);
     draft.start();
     let (at, who, length) = (draft.between(4_000, 5_500), draft.owner(), draft.between(1_000, 8_000));
-    draft.at(at, Action::Mute(who));
+    draft.at(at, fault(who));
     draft.at(at + length, Action::Heal);
     draft.plan.length = at + length + ms(6_000);
 }
