@@ -1,7 +1,7 @@
 //! A one-node cluster with the manifests applied and controllers that run as their ServiceAccount.
 
 use anyhow::{Context, Result, ensure};
-use landfall_sandbox::{Privileges, Process, Sandbox, Spec, wait_for};
+use landfall_sandbox::{Privileges, Process, Sandbox, Spec, objects, wait_for};
 use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 
@@ -38,11 +38,7 @@ impl Cluster {
 
     /// Writes the user's ConfigMap.
     pub fn configure(&self, text: &str) -> Result<()> {
-        let map = json!({
-            "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": "landfall", "namespace": "landfall-system"}, "data": {"config.yaml": text}
-        });
-        self.sandbox.apply(&map.to_string()).map(drop)
+        self.sandbox.apply(&objects::config(text).to_string()).map(drop)
     }
 
     /// A Service with a port 80, and whatever `extra` sets in its spec.

@@ -11,23 +11,12 @@ missing=()
 lacks() { missing+=("$*"); }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
-# --- Packages: the program that is looked for, and the package that has it. The library has the same list (src/tools.rs).
+# --- Packages: the program that is looked for, and the package that has it. The library reads the same list (src/tools.rs);
+# a C compiler is for the build alone.
 packages=()
 while read -r program package; do
     command -v "$program" >/dev/null || packages+=("$package")
-done <<'LIST'
-ip iproute2
-nft nftables
-nginx nginx
-curl curl
-arping iputils-arping
-ndisc6 ndisc6
-tcpdump tcpdump
-conntrack conntrack
-setpriv util-linux
-mount mount
-cc gcc
-LIST
+done < <(cat "$here/programs" && echo "cc gcc")
 [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
 
 # nginx's package would start a web server on this machine; the sandbox needs the program alone.

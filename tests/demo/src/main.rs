@@ -60,7 +60,7 @@ fn run() -> Result<()> {
 
     ensure!(versions(&sandbox)? == before, "Landfall has written to a Service that is not of type LoadBalancer");
     show.step("the four Services of example 1 are exactly as they were (same resourceVersion):");
-    show.output("kubectl get services", &kubectl(&sandbox, &[&["get", "services"], &LEFT_ALONE[..]].concat())?);
+    show.output("kubectl get services", &sandbox.kubectl(&[&["get", "services"], &LEFT_ALONE[..]].concat())?);
     show.step("and these have an EXTERNAL-IP:");
     show.output("kubectl get services --all-namespaces | grep -E 'NAMESPACE|LoadBalancer'", &load_balancers(&sandbox)?);
 
@@ -75,7 +75,7 @@ fn run() -> Result<()> {
     }
     show.step("an ingress controller behind one such address serves two hosts:");
     show.output(&format!("curl -H 'Host: ...' http://{ingress}/..."), &answers);
-    show.output("kubectl get ingress", &kubectl(&sandbox, &["get", "ingress"])?);
+    show.output("kubectl get ingress", &sandbox.kubectl(&["get", "ingress"])?);
 
     pull_a_cable(&sandbox, &show)?;
     if env::var("CI").is_ok_and(|ci| ci == "true") || !stdout().is_terminal() {
@@ -167,7 +167,7 @@ fn versions(sandbox: &Sandbox) -> Result<Vec<Value>> {
 }
 
 fn load_balancers(sandbox: &Sandbox) -> Result<String> {
-    let all = kubectl(sandbox, &["get", "services", "--all-namespaces"])?;
+    let all = sandbox.kubectl(&["get", "services", "--all-namespaces"])?;
     Ok(all
         .lines()
         .filter(|line| line.starts_with("NAMESPACE") || line.contains("LoadBalancer"))
@@ -177,10 +177,6 @@ fn load_balancers(sandbox: &Sandbox) -> Result<String> {
 
 fn curl(sandbox: &Sandbox, options: &[&str], url: &str) -> Result<String> {
     wait_for(&format!("an answer of {url}"), PATIENCE, || sandbox.client().curl_with(options, url))
-}
-
-fn kubectl(sandbox: &Sandbox, arguments: &[&str]) -> Result<String> {
-    sandbox.kubectl(arguments)
 }
 
 fn apply_example(sandbox: &Sandbox, file: &str) -> Result<()> {

@@ -7,23 +7,13 @@ use anyhow::{Context, Result, bail, ensure};
 /// Kubernetes' and etcd's binaries, as `tools/install.sh` builds them.
 const BINARIES: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl"];
 
-/// Programs of the machine, each with its package on Debian and Ubuntu.
-const PROGRAMS: [(&str, &str); 10] = [
-    ("ip", "iproute2"),
-    ("nft", "nftables"),
-    ("nginx", "nginx"),
-    ("curl", "curl"),
-    ("arping", "iputils-arping"),
-    ("ndisc6", "ndisc6"),
-    ("tcpdump", "tcpdump"),
-    ("conntrack", "conntrack"),
-    ("setpriv", "util-linux"),
-    ("mount", "mount"),
-];
+/// Programs of the machine, each with its package on Debian and Ubuntu; `preflight.sh` installs by the same list.
+const PROGRAMS: &str = include_str!("../programs");
 
 /// The packages (Debian's names) that are missing on this machine.
 pub fn preflight() -> Vec<&'static str> {
-    let mut missing: Vec<_> = PROGRAMS.iter().filter(|(program, _)| !in_path(program)).map(|(_, p)| *p).collect();
+    let programs = PROGRAMS.lines().filter_map(|line| line.split_once(' '));
+    let mut missing: Vec<_> = programs.filter(|(program, _)| !in_path(program)).map(|(_, package)| package).collect();
     missing.dedup();
     missing
 }
