@@ -11,7 +11,7 @@ DENY := $(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 CARGO ?= cargo
 # Runs what cargo built under root, with the tools' folder told to it.
 AS_ROOT = --config "target.'cfg(all())'.runner=['$(CURDIR)/tests/sandbox/as-root']"
-TOOLS = LANDFALL_TOOLS="$$(tests/sandbox/tools/install.sh)"
+TOOLS = LANDFALL_TOOLS="$$(tests/tools/install.sh)"
 
 .PHONY: help demo test test-unit test-root bench lint fmt clippy deny advisories preflight tools clean
 
@@ -62,7 +62,7 @@ preflight:
 	@tests/sandbox/preflight.sh
 
 tools: ## builds the cluster's programs (cached outside target/)
-	@tests/sandbox/tools/install.sh
+	@tests/tools/install.sh
 
 clean: ## removes what was built here; the cache of tools stays
 	$(CARGO) clean

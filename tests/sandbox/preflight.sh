@@ -52,7 +52,7 @@ command -v cargo >/dev/null || lacks "cargo: install rustup, https://rustup.rs"
 # --- Go, for Kubernetes' own programs; not where all of them are built already.
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n1)" = "$2" ]; }
 version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//; s/[^0-9.].*//')
-"$here/tools/install.sh" --check >/dev/null || at_least "${version:-0}" 1.21 ||
+"$root/tests/tools/install.sh" --check >/dev/null || at_least "${version:-0}" 1.21 ||
     lacks "Go 1.26, or 1.21 and later, which fetches 1.26 by itself (here: ${version:-none}): https://go.dev/dl"
 
 # --- Room. What earlier builds have taken already counts.

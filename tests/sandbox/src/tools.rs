@@ -4,7 +4,7 @@ use std::{env, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Kubernetes' and etcd's binaries, as `tools/install.sh` builds them.
+/// Kubernetes' and etcd's binaries, as `tests/tools/install.sh` builds them.
 const BINARIES: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl"];
 
 /// Programs of the machine, each with its package on Debian and Ubuntu; `preflight.sh` installs by the same list.
@@ -24,7 +24,7 @@ fn in_path(program: &str) -> bool {
     env::split_paths(&path).chain(usual).any(|folder| folder.join(program).is_file())
 }
 
-/// The folder of Kubernetes' binaries: LANDFALL_TOOLS where it is set, else what `tools/install.sh` builds and prints.
+/// The folder of Kubernetes' binaries: LANDFALL_TOOLS where it is set, else what `tests/tools/install.sh` builds and prints.
 ///
 /// # Errors
 /// Names all that is missing.
@@ -32,7 +32,7 @@ pub fn folder() -> Result<PathBuf> {
     let folder = match env::var_os("LANDFALL_TOOLS") {
         Some(folder) => PathBuf::from(folder),
         None => {
-            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tools/install.sh");
+            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/install.sh");
             let output = as_caller(script)
                 .stderr(std::process::Stdio::inherit())
                 .output()

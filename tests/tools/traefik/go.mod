@@ -1,4 +1,4 @@
-module landfall.dev/sandbox/traefik
+module landfall.dev/tools/traefik
 
 go 1.26.8
 

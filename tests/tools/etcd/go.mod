@@ -1,4 +1,4 @@
-module landfall.dev/sandbox/etcd
+module landfall.dev/tools/etcd
 
 go 1.26.8
 

@@ -1,0 +1,8 @@
+//go:build tools
+
+// Package tools pins the cluster's DNS server.
+package tools
+
+import (
+	_ "github.com/coredns/coredns"
+)

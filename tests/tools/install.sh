@@ -1,0 +1,105 @@
+#!/usr/bin/env bash
+# install.sh [--check] [sandbox|kind|upstream]: builds the programs that tests run through the Go module proxy, and prints the
+# folder they are in. `sandbox` (what is taken where nothing is said) is the sandbox's cluster and the examples' ingress
+# controller, `kind` has the programs of a kind node as well, `upstream` Kubernetes' own tests as well.
+# Each is cached by its module's pins outside target/, so a second call takes no time. Runs as the caller, never as root
+# by itself. kube-apiserver, etcd and kubectl are taken from KUBEBUILDER_ASSETS where it names a folder that has them.
+# With --check it builds nothing, and fails where something is to be built.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${LANDFALL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/landfall}
+export CGO_ENABLED=0 GOTOOLCHAIN="${GOTOOLCHAIN:-auto}" GOFLAGS="${GOFLAGS:-} -mod=mod"
+[ "$GOTOOLCHAIN" = local ] && export GOTOOLCHAIN=auto
+
+check=""
+if [ "${1:-}" = --check ]; then
+    check=1
+    shift
+fi
+set_name=${1:-sandbox}
+
+say() { printf '%s\n' "$*" >&2; }
+# What a module's programs are made from: its pins and its own sources.
+pins() { (cd "$here/$1" && find . -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-12); }
+version() { awk -v m="$2" '$1 == m { print $2; exit } $1 == "require" && $2 == m { print $3; exit }' "$here/$1/go.mod"; }
+
+bin=$cache/tools/$set_name-$(find "$here" -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-12)
+mkdir -p "$bin"
+
+# build MODULE PACKAGE NAME LDFLAGS [COMMAND...]: from a copy of the module (prepared by its prepare.sh, if it has one) into a
+# folder named by the pins, linked into $bin; by `go build`, unless COMMAND says otherwise.
+build() {
+    local module=$1 package=$2 name=$3 ldflags=$4 store
+    shift 4
+    [ $# -gt 0 ] || set -- go build
+    store=$cache/build/$module-$(pins "$module")
+    mkdir -p "$store"
+    if [ ! -x "$store/$name" ]; then
+        [ -z "$check" ] || exit 1
+        local start=$SECONDS
+        say "tools: building $name (once; cached in $store)"
+        rm -rf "$store/src"
+        cp -r "$here/$module" "$store/src"
+        (
+            cd "$store/src"
+            [ ! -x prepare.sh ] || ./prepare.sh
+            "$@" -trimpath -ldflags "-s -w $ldflags" -o "$store/.$name" "$package"
+        )
+        mv "$store/.$name" "$store/$name"
+        rm -rf "$store/src"
+        say "tools: $name built in $((SECONDS - start)) s"
+    fi
+    ln -sfn "$store/$name" "$bin/$name"
+}
+# ready NAME: takes NAME from KUBEBUILDER_ASSETS; fails where it is not there.
+ready() {
+    [ -n "${KUBEBUILDER_ASSETS:-}" ] && [ -x "$KUBEBUILDER_ASSETS/$1" ] && ln -sfn "$KUBEBUILDER_ASSETS/$1" "$bin/$1"
+}
+
+k8s=$(version kubernetes k8s.io/kubernetes)
+stamp="-X k8s.io/component-base/version.gitVersion=$k8s -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(echo "$k8s" | cut -d. -f2)"
+kubernetes() { for name in "$@"; do build kubernetes k8s.io/kubernetes/cmd/$name $name "$stamp"; done; }
+
+sandbox() {
+    ready etcd || build etcd go.etcd.io/etcd/server/v3 etcd ""
+    for name in kube-apiserver kubectl; do ready $name || kubernetes $name; done
+    kubernetes kube-controller-manager kube-proxy
+    build traefik github.com/traefik/traefik/v3/cmd/traefik traefik "-X github.com/traefik/traefik/v3/pkg/version.Version=$(version traefik github.com/traefik/traefik/v3)"
+}
+
+kind() {
+    sandbox
+    kubernetes kube-scheduler kubeadm kubelet
+    build kind sigs.k8s.io/kind kind ""
+    local containerd=github.com/containerd/containerd/v2
+    for name in containerd containerd-shim-runc-v2 ctr; do
+        build containerd $containerd/cmd/$name $name "-X $containerd/version.Version=$(version containerd $containerd)" \
+            go build -tags 'no_aufs no_zfs no_btrfs no_devmapper'
+    done
+    # The only one with C in it: the kernel's system call filter, which Pods with seccompProfile RuntimeDefault ask for.
+    build runc github.com/opencontainers/runc runc "-X main.version=$(version runc github.com/opencontainers/runc | tr -d v)" \
+        env CGO_ENABLED=1 go build -tags seccomp
+    build crictl sigs.k8s.io/cri-tools/cmd/crictl crictl ""
+    build coredns github.com/coredns/coredns coredns ""
+    local plugins=github.com/containernetworking/plugins/plugins
+    for package in main/loopback main/ptp ipam/host-local meta/portmap; do
+        build cni-plugins $plugins/$package "${package#*/}" ""
+    done
+    build kubernetes ./cni kind-cni ""
+    build kubernetes ./pause pause ""
+    build kubernetes k8s.io/kubernetes/test/images/agnhost agnhost ""
+}
+
+upstream() {
+    kind
+    build kubernetes k8s.io/kubernetes/test/e2e e2e.test "$stamp" go test -c
+}
+
+case $set_name in
+sandbox | kind | upstream) $set_name ;;
+*)
+    say "tools: there is no set $set_name: sandbox, kind or upstream"
+    exit 2
+    ;;
+esac
+echo "$bin"
