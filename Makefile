@@ -26,7 +26,7 @@ demo: preflight ## a three-node cluster with Landfall on it; stays up until Ctrl
 test: preflight test-unit test-root ## every test
 
 test-unit: ## the tests that need no privilege
-	$(CARGO) test --locked --package landfall-core --package landfall-simulation
+	$(CARGO) test --locked --package landfall-core --package landfall-image --package landfall-simulation
 	$(CARGO) test --locked --package landfall --lib --bins
 
 test-root: ## the tests in network namespaces and against a real cluster
