@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# install.sh [--check] [sandbox|kind|upstream]: builds the programs that tests run through the Go module proxy, and prints the
-# folder they are in. `sandbox` (what is taken where nothing is said) is the sandbox's cluster and the examples' ingress
-# controller, `kind` has the programs of a kind node as well, `upstream` Kubernetes' own tests as well.
+# install.sh [--check] [SET]: builds the programs that tests run through the Go module proxy, and prints the folder they are
+# in. The sets: `sandbox` (taken where nothing is said) is the sandbox's cluster and the examples' ingress controller, `kind`
+# has the programs of a kind node as well, `kind-client` only what talks to one, `upstream` Kubernetes' own tests besides `kind`.
 # Each is cached by its module's pins outside target/, so a second call takes no time. Runs as the caller, never as root
 # by itself. kube-apiserver, etcd and kubectl are taken from KUBEBUILDER_ASSETS where it names a folder that has them.
 # With --check it builds nothing, and fails where something is to be built.
@@ -67,10 +67,15 @@ sandbox() {
     build traefik github.com/traefik/traefik/v3/cmd/traefik traefik "-X github.com/traefik/traefik/v3/pkg/version.Version=$(version traefik github.com/traefik/traefik/v3)"
 }
 
+kind-client() {
+    ready kubectl || kubernetes kubectl
+    build kind sigs.k8s.io/kind kind ""
+}
+
 kind() {
     sandbox
+    kind-client
     kubernetes kube-scheduler kubeadm kubelet
-    build kind sigs.k8s.io/kind kind ""
     local containerd=github.com/containerd/containerd/v2
     for name in containerd containerd-shim-runc-v2 ctr; do
         build containerd $containerd/cmd/$name $name "-X $containerd/version.Version=$(version containerd $containerd)" \
@@ -85,8 +90,9 @@ kind() {
     for package in main/loopback main/ptp ipam/host-local meta/portmap; do
         build cni-plugins $plugins/$package "${package#*/}" ""
     done
-    build kubernetes ./cni kind-cni ""
-    build kubernetes ./pause pause ""
+    build kind-node ./cni kind-cni ""
+    build kind-node ./pause pause ""
+    build kind-node ./whoami whoami ""
     build kubernetes k8s.io/kubernetes/test/images/agnhost agnhost ""
 }
 
@@ -96,9 +102,9 @@ upstream() {
 }
 
 case $set_name in
-sandbox | kind | upstream) $set_name ;;
+sandbox | kind | kind-client | upstream) $set_name ;;
 *)
-    say "tools: there is no set $set_name: sandbox, kind or upstream"
+    say "tools: there is no set $set_name: sandbox, kind, kind-client or upstream"
     exit 2
     ;;
 esac

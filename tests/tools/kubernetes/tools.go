@@ -4,8 +4,6 @@
 package tools
 
 import (
-	_ "github.com/vishvananda/netlink"
-	_ "k8s.io/client-go/kubernetes"
 	_ "k8s.io/kubernetes/cmd/kube-apiserver"
 	_ "k8s.io/kubernetes/cmd/kube-controller-manager"
 	_ "k8s.io/kubernetes/cmd/kube-proxy"
