@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks all that building, testing and the demo need, installs the Debian or Ubuntu packages that are missing, and names
-# everything else that is, all at once. LANDFALL_NO_INSTALL=1: installs nothing, only reports.
+# everything else that is, all at once. LANDFALL_NO_INSTALL=1: installs nothing, only reports. With the argument `kind` also
+# what building and running a kind cluster needs.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -13,13 +14,19 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 # --- Packages: the program that is looked for, and the package that has it. The library reads the same list (src/tools.rs);
 # a C compiler is for the build alone.
+lists=("$here/programs")
+[ "${1:-}" != kind ] || lists+=("$here/../kind/programs")
 packages=()
 while read -r program package; do
     command -v "$program" >/dev/null || packages+=("$package")
-done < <(cat "$here/programs" && echo "cc gcc")
+done < <(cat "${lists[@]}" && echo "cc gcc")
 [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
+if [ "${1:-}" = kind ]; then
+    [ -e /usr/include/seccomp.h ] || packages+=(libseccomp-dev)
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || packages+=(debian-archive-keyring)
+fi
 
-# nginx's package would start a web server on this machine; the sandbox needs the program alone.
+# nginx's package would start a web server on this machine, docker.io's an engine; the programs alone are needed.
 install() {
     local policy=/usr/sbin/policy-rc.d hold=""
     if [ ! -e $policy ]; then
@@ -29,8 +36,9 @@ install() {
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
     local result=$?
     [ -n "$hold" ] && as_root rm -f $policy
-    if [[ " $* " = *" nginx "* ]] && [ -d /run/systemd/system ]; then
-        as_root systemctl --quiet disable nginx.service 2>/dev/null
+    if [ -d /run/systemd/system ]; then
+        [[ " $* " != *" nginx "* ]] || as_root systemctl --quiet disable nginx.service 2>/dev/null
+        [[ " $* " != *" docker.io "* ]] || as_root systemctl --quiet disable docker.service docker.socket containerd.service 2>/dev/null
     fi
     return $result
 }
@@ -52,7 +60,7 @@ command -v cargo >/dev/null || lacks "cargo: install rustup, https://rustup.rs"
 # --- Go, for Kubernetes' own programs; not where all of them are built already.
 at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n1)" = "$2" ]; }
 version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//; s/[^0-9.].*//')
-"$root/tests/tools/install.sh" --check >/dev/null || at_least "${version:-0}" 1.21 ||
+"$root/tests/tools/install.sh" --check ${1:+"$1"} >/dev/null || at_least "${version:-0}" 1.21 ||
     lacks "Go 1.26, or 1.21 and later, which fetches 1.26 by itself (here: ${version:-none}): https://go.dev/dl"
 
 # --- Room. What earlier builds have taken already counts.
