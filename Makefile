@@ -28,6 +28,7 @@ test: preflight test-unit test-root ## every test
 test-unit: ## the tests that need no privilege
 	$(CARGO) test --locked --package landfall-core --package landfall-image --package landfall-simulation
 	$(CARGO) test --locked --package landfall --lib --bins
+	tests/kind/lab-test
 
 test-root: ## the tests in network namespaces and against a real cluster
 	$(TOOLS); export LANDFALL_TOOLS; \
