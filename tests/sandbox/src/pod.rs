@@ -23,6 +23,7 @@ pub struct PodSpec {
     node: Option<String>,
     image: String,
     command: Vec<String>,
+    account: Option<String>,
     ports: Vec<(u16, &'static str)>,
     host_network: bool,
     pre_stop_seconds: Option<u64>,
@@ -38,6 +39,7 @@ impl PodSpec {
             node: None,
             image: image.to_owned(),
             command: Vec::new(),
+            account: None,
             ports: Vec::new(),
             host_network: false,
             pre_stop_seconds: None,
@@ -63,6 +65,11 @@ impl PodSpec {
     /// Puts it into another namespace, which must exist.
     pub fn namespace(self, namespace: &str) -> PodSpec {
         PodSpec { namespace: namespace.to_owned(), ..self }
+    }
+
+    /// Runs it as a ServiceAccount of its namespace, with a token of that one.
+    pub fn account(self, account: &str) -> PodSpec {
+        PodSpec { account: Some(account.to_owned()), ..self }
     }
 
     /// Sets a label.
@@ -109,6 +116,9 @@ impl PodSpec {
             container["lifecycle"] = json!({"preStop": {"sleep": {"seconds": seconds}}});
         }
         let mut spec = json!({"containers": [container], "hostNetwork": self.host_network});
+        if let Some(account) = &self.account {
+            spec["serviceAccountName"] = json!(account);
+        }
         if let Some(node) = &self.node {
             spec["nodeName"] = json!(node);
         }

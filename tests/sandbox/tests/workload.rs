@@ -169,6 +169,21 @@ fn rights_are_compared_with_what_was_done() {
 }
 
 #[test]
+fn a_pods_token_names_its_node() {
+    let sandbox = Sandbox::builder().nodes(2).up().unwrap();
+    sandbox.apply(ACCOUNT).unwrap();
+    let command = PodSpec::command("reader", &["sleep", "1000"]).account("reader");
+    sandbox.add_pod(&command.on("n2")).unwrap();
+    let uid = sandbox.kubectl(&["get", "pod", "reader", "-o", "jsonpath={.metadata.uid}"]).unwrap();
+    let config = sandbox.folder().join("pods").join(uid).join("main/pod.kubeconfig");
+    let user = sandbox.kubectl(&["--kubeconfig", config.to_str().unwrap(), "auth", "whoami", "-o", "json"]).unwrap();
+    let user: serde_json::Value = serde_json::from_str(&user).unwrap();
+    // What the manifests' admission policy compares a record's name with, from the kind of token that a speaker has.
+    let nodes = &user["status"]["userInfo"]["extra"]["authentication.kubernetes.io/node-name"];
+    assert_eq!(*nodes, json!(["n2"]), "{user}");
+}
+
+#[test]
 fn a_process_has_the_privileges_that_it_is_given() {
     let sandbox = Sandbox::builder().nodes(1).up().unwrap();
     let netns = sandbox.node("n1").unwrap();
