@@ -13,7 +13,7 @@ CARGO ?= cargo
 AS_ROOT = --config "target.'cfg(all())'.runner=['$(CURDIR)/tests/sandbox/as-root']"
 TOOLS = LANDFALL_TOOLS="$$(tests/tools/install.sh)"
 
-.PHONY: help demo test test-unit test-root bench lint fmt clippy deny advisories preflight tools clean
+.PHONY: help demo test test-unit test-net test-cluster test-oldest bench lint fmt clippy deny advisories preflight tools clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,18 +23,24 @@ demo: preflight ## a three-node cluster with Landfall on it; stays up until Ctrl
 	$(CARGO) build --quiet --locked --package landfall --package landfall-sandbox --package landfall-demo; \
 	$(CARGO) $(AS_ROOT) run --quiet --locked --package landfall-demo
 
-test: preflight test-unit test-root ## every test
+test: preflight test-unit test-net test-cluster ## every test, with Kubernetes 1.37
 
 test-unit: ## the tests that need no privilege
 	$(CARGO) test --locked --package landfall-core --package landfall-image --package landfall-simulation
 	$(CARGO) test --locked --package landfall --lib --bins
 	tests/kind/lab-test
 
-test-root: ## the tests in network namespaces and against a real cluster
+test-net: ## the tests in network namespaces
+	$(CARGO) $(AS_ROOT) test --locked --package landfall --test net -- --test-threads=1
+
+test-cluster: ## the tests against a real cluster; LANDFALL_KUBERNETES says of which release
 	$(TOOLS); export LANDFALL_TOOLS; \
 	$(CARGO) build --locked --workspace --bins; \
 	$(CARGO) $(AS_ROOT) test --locked --package landfall-sandbox -- --test-threads=1; \
-	$(CARGO) $(AS_ROOT) test --locked --package landfall --test net --test controller --test e2e -- --test-threads=1
+	$(CARGO) $(AS_ROOT) test --locked --package landfall --test controller --test e2e -- --test-threads=1
+
+test-oldest: export LANDFALL_KUBERNETES := 1.30
+test-oldest: preflight test-cluster ## the same against the oldest Kubernetes that Landfall is made for, 1.30
 
 bench: preflight ## measures, and writes docs/benchmarks.md
 	$(TOOLS); export LANDFALL_TOOLS; \

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # install.sh [--check] [SET]: builds the programs that tests run through the Go module proxy, and prints the folder they are
-# in. The sets: `sandbox` (taken where nothing is said) is the sandbox's cluster and the examples' ingress controller, `kind`
-# has the programs of a kind node as well, `kind-client` only what talks to one, `upstream` Kubernetes' own tests besides `kind`.
+# in. The sets: `sandbox` is the sandbox's cluster and the examples' ingress controller, `sandbox-1.30` the same with the oldest
+# Kubernetes that Landfall is made for, `kind` has the programs of a kind node as well, `kind-client` only what talks to one,
+# `upstream` Kubernetes' own tests besides `kind`. Where none is named it is `sandbox`, or LANDFALL_KUBERNETES' `sandbox-1.30`.
 # Each is cached by its module's pins outside target/, so a second call takes no time. Runs as the caller, never as root
 # by itself. kube-apiserver, etcd and kubectl are taken from KUBEBUILDER_ASSETS where it names a folder that has them.
 # With --check it builds nothing, and fails where something is to be built.
@@ -16,7 +17,9 @@ if [ "${1:-}" = --check ]; then
     check=1
     shift
 fi
-set_name=${1:-sandbox}
+usual=sandbox
+[ "${LANDFALL_KUBERNETES:-1.37}" = 1.37 ] || usual=sandbox-$LANDFALL_KUBERNETES
+set_name=${1:-$usual}
 
 say() { printf '%s\n' "$*" >&2; }
 # What a module's programs are made from: its pins and its own sources.
@@ -56,26 +59,45 @@ ready() {
     [ -n "${KUBEBUILDER_ASSETS:-}" ] && [ -x "$KUBEBUILDER_ASSETS/$1" ] && ln -sfn "$KUBEBUILDER_ASSETS/$1" "$bin/$1"
 }
 
-k8s=$(version kubernetes k8s.io/kubernetes)
-stamp="-X k8s.io/component-base/version.gitVersion=$k8s -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$(echo "$k8s" | cut -d. -f2)"
-kubernetes() { for name in "$@"; do build kubernetes k8s.io/kubernetes/cmd/$name $name "$stamp"; done; }
+# stamp MODULE: what tells Kubernetes' programs their own version.
+stamp() {
+    local k8s version=k8s.io/component-base/version
+    k8s=$(version "$1" k8s.io/kubernetes)
+    echo "-X $version.gitVersion=$k8s -X $version.gitMajor=1 -X $version.gitMinor=$(echo "$k8s" | cut -d. -f2)"
+}
+# kubernetes MODULE NAME...: Kubernetes' programs at the version that the module pins.
+kubernetes() {
+    local module=$1
+    shift
+    for name in "$@"; do build "$module" k8s.io/kubernetes/cmd/$name $name "$(stamp "$module")"; done
+}
 
 sandbox() {
+    for name in kube-apiserver kubectl; do ready $name || kubernetes kubernetes $name; done
+    kubernetes kubernetes kube-controller-manager kube-proxy
+    beside_kubernetes
+}
+
+# KUBEBUILDER_ASSETS has programs of some version; these are of this one.
+sandbox-1.30() {
+    kubernetes kubernetes-1.30 kube-apiserver kubectl kube-controller-manager kube-proxy
+    beside_kubernetes
+}
+
+beside_kubernetes() {
     ready etcd || build etcd go.etcd.io/etcd/server/v3 etcd ""
-    for name in kube-apiserver kubectl; do ready $name || kubernetes $name; done
-    kubernetes kube-controller-manager kube-proxy
     build traefik github.com/traefik/traefik/v3/cmd/traefik traefik "-X github.com/traefik/traefik/v3/pkg/version.Version=$(version traefik github.com/traefik/traefik/v3)"
 }
 
 kind-client() {
-    ready kubectl || kubernetes kubectl
+    ready kubectl || kubernetes kubernetes kubectl
     build kind sigs.k8s.io/kind kind ""
 }
 
 kind() {
     sandbox
     kind-client
-    kubernetes kube-scheduler kubeadm kubelet
+    kubernetes kubernetes kube-scheduler kubeadm kubelet
     local containerd=github.com/containerd/containerd/v2
     for name in containerd containerd-shim-runc-v2 ctr; do
         build containerd $containerd/cmd/$name $name "-X $containerd/version.Version=$(version containerd $containerd)" \
@@ -98,13 +120,13 @@ kind() {
 
 upstream() {
     kind
-    build kubernetes k8s.io/kubernetes/test/e2e e2e.test "$stamp" go test -c
+    build kubernetes k8s.io/kubernetes/test/e2e e2e.test "$(stamp kubernetes)" go test -c
 }
 
 case $set_name in
-sandbox | kind | kind-client | upstream) $set_name ;;
+sandbox | sandbox-1.30 | kind | kind-client | upstream) $set_name ;;
 *)
-    say "tools: there is no set $set_name: sandbox, kind, kind-client or upstream"
+    say "tools: there is no set $set_name: sandbox, sandbox-1.30, kind, kind-client or upstream"
     exit 2
     ;;
 esac

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::{
     api::{Api, Content},
+    kubernetes::Release,
     netns::Netns,
     pki::Authority,
     process::{Process, Spec},
@@ -40,7 +41,7 @@ const CONTROLLERS: [&str; 12] = [
 ];
 
 /// Starts everything; returns when the API server is ready, all Nodes are, and every kube-proxy has installed its rules.
-pub(crate) fn start(resources: &Resources, api: &Api) -> Result<()> {
+pub(crate) fn start(resources: &Resources, api: &Api, release: Release) -> Result<()> {
     let state = &resources.state;
     let (folder, tools) = (&state.folder, &state.tools);
     let pki = folder.join("pki");
@@ -50,10 +51,11 @@ pub(crate) fn start(resources: &Resources, api: &Api) -> Result<()> {
     issue_certificates(&pki)?;
 
     let etcd = resources.start(Spec::new("etcd", &cp, etcd(folder, tools)))?;
-    let server = resources.start(Spec::new("kube-apiserver", &cp, api_server(folder, tools)))?;
+    let server = resources.start(Spec::new("kube-apiserver", &cp, api_server(folder, tools, release)))?;
     alive_until("the API server to become ready", Duration::from_secs(120), &[&etcd, &server], || {
         api.get("/readyz").map(|_| ())
     })?;
+    release.check(&api.get("/version")?)?;
     let manager = resources.start(Spec::new("kube-controller-manager", &cp, controller_manager(folder, tools)))?;
     for i in 1..=state.nodes {
         create_node(api, i)?;
@@ -61,7 +63,7 @@ pub(crate) fn start(resources: &Resources, api: &Api) -> Result<()> {
     let mut proxies = Vec::new();
     for i in 1..=state.nodes {
         let name = topology::node_name(i);
-        let spec = Spec::new(format!("kube-proxy-{name}"), &at(&name), kube_proxy(folder, tools, &name));
+        let spec = Spec::new(format!("kube-proxy-{name}"), &at(&name), kube_proxy(folder, tools, release, &name));
         proxies.push((at(&name), resources.start(spec)?));
     }
     for (netns, proxy) in &proxies {
@@ -107,9 +109,9 @@ fn etcd(folder: &Path, tools: &Path) -> Vec<String> {
     ]
 }
 
-fn api_server(folder: &Path, tools: &Path) -> Vec<String> {
+fn api_server(folder: &Path, tools: &Path, release: Release) -> Vec<String> {
     let pki = |name: &str| path(&folder.join("pki"), name);
-    vec![
+    let mut argv = vec![
         path(tools, "kube-apiserver"),
         "--etcd-servers=http://127.0.0.1:2379".into(),
         "--bind-address=::".into(),
@@ -128,7 +130,9 @@ fn api_server(folder: &Path, tools: &Path) -> Vec<String> {
         "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition".into(),
         format!("--audit-policy-file={}", path(folder, "audit-policy.yaml")),
         format!("--audit-log-path={}", path(folder, "audit.log")),
-    ]
+    ];
+    argv.extend(release.api_server().iter().map(ToString::to_string));
+    argv
 }
 
 fn controller_manager(folder: &Path, tools: &Path) -> Vec<String> {
@@ -148,17 +152,17 @@ fn controller_manager(folder: &Path, tools: &Path) -> Vec<String> {
     ]
 }
 
-fn kube_proxy(folder: &Path, tools: &Path, node: &str) -> Vec<String> {
+fn kube_proxy(folder: &Path, tools: &Path, release: Release, node: &str) -> Vec<String> {
     let mut argv = vec![
         path(tools, "kube-proxy"),
         format!("--kubeconfig={}", path(&folder.join("pki"), "kube-proxy.kubeconfig")),
         format!("--hostname-override={node}"),
         format!("--cluster-cidr={POD_RANGES}"),
+        format!("--proxy-mode={}", release.proxy_mode()),
     ];
     // Connection tracking's limits belong to the machine.
     argv.extend(
         [
-            "--proxy-mode=nftables",
             "--conntrack-max-per-core=0",
             "--conntrack-min=0",
             "--conntrack-tcp-timeout-established=0",

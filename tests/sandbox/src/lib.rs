@@ -16,6 +16,7 @@ mod control_plane;
 pub mod echo;
 mod host;
 mod kubelet;
+mod kubernetes;
 mod landfall;
 mod netns;
 pub mod objects;

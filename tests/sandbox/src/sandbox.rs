@@ -19,6 +19,7 @@ use crate::{
         self,
         image::{Container, Images},
     },
+    kubernetes::Release,
     process::{Process, Spec},
     state::State,
     teardown::{self, Resources},
@@ -72,7 +73,8 @@ impl Builder {
     /// What is missing on the machine, or which process did not come up, with the tails of the logs.
     pub fn up(self) -> Result<Sandbox> {
         ensure!((1..=MAX_NODES).contains(&self.nodes), "a sandbox has 1 to {MAX_NODES} nodes, not {}", self.nodes);
-        let tools = tools::check()?;
+        let release = Release::asked()?;
+        let tools = tools::check(release)?;
         teardown::remove_orphans()?;
         let folder = tempfile::Builder::new().prefix("landfall-").tempdir_in(env::temp_dir())?.keep();
         // The administrator's keys are for root alone; accounts' kubeconfigs also for processes that run as somebody else.
@@ -84,7 +86,7 @@ impl Builder {
         }
         let state = State::create(folder, tools, self.nodes)?;
         let sandbox = Sandbox { cluster: Cluster::new(state.clone()), resources: Resources::register(state) };
-        sandbox.start(self.images, self.unmanaged).with_context(|| {
+        sandbox.start(release, self.images, self.unmanaged).with_context(|| {
             sandbox.keep_if_asked();
             format!("sandbox {} did not come up\n{}", sandbox.id(), sandbox.log_tails(8))
         })?;
@@ -98,10 +100,10 @@ impl Sandbox {
         Builder { nodes: 3, images: Images::default(), unmanaged: BTreeSet::from(["landfall-system".to_owned()]) }
     }
 
-    fn start(&self, images: Images, unmanaged: BTreeSet<String>) -> Result<()> {
+    fn start(&self, release: Release, images: Images, unmanaged: BTreeSet<String>) -> Result<()> {
         let state = &self.resources.state;
         self.resources.while_open(|| topology::build(&state.prefix(), state.nodes))?;
-        control_plane::start(&self.resources, self.api())?;
+        control_plane::start(&self.resources, self.api(), release)?;
         kubelet::start(self.api().clone(), self.resources.clone(), images, unmanaged);
         Ok(())
     }

@@ -4,6 +4,8 @@ use std::{env, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use crate::kubernetes::Release;
+
 /// Kubernetes' and etcd's binaries, as `tests/tools/install.sh` builds them.
 const BINARIES: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kubectl"];
 
@@ -28,12 +30,13 @@ fn in_path(program: &str) -> bool {
 ///
 /// # Errors
 /// Names all that is missing.
-pub fn folder() -> Result<PathBuf> {
+fn folder(release: Release) -> Result<PathBuf> {
     let folder = match env::var_os("LANDFALL_TOOLS") {
         Some(folder) => PathBuf::from(folder),
         None => {
             let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/install.sh");
             let output = as_caller(script)
+                .arg(release.tools())
                 .stderr(std::process::Stdio::inherit())
                 .output()
                 .with_context(|| format!("cannot run {script}"))?;
@@ -75,7 +78,7 @@ pub fn sibling(name: &str) -> Result<PathBuf> {
 }
 
 /// Checks everything that a sandbox needs before anything is started.
-pub(crate) fn check() -> Result<PathBuf> {
+pub(crate) fn check(release: Release) -> Result<PathBuf> {
     ensure!(
         nix::unistd::Uid::effective().is_root(),
         "a sandbox makes network namespaces, which takes root: run it with sudo"
@@ -85,5 +88,5 @@ pub(crate) fn check() -> Result<PathBuf> {
         let packages = missing.join(" ");
         bail!("programs are missing: run tests/sandbox/preflight.sh, or: apt-get install {packages}");
     }
-    folder()
+    folder(release)
 }
