@@ -9,6 +9,7 @@ use landfall_core::wire::{
 };
 use landfall_sandbox::Netns;
 use std::{
+    collections::HashSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::{
         Arc,
@@ -62,6 +63,24 @@ impl Asker {
     /// # Errors
     /// Where the interface is down.
     pub async fn ask(&mut self, target: IpAddr, patience: Duration) -> Result<Option<(MacAddr, Duration)>> {
+        let start = self.question(target)?;
+        Ok(self.next_answer(target, start + patience).await?.map(|by| (by, start.elapsed())))
+    }
+
+    /// Asks once, and returns everyone who answers within `patience`.
+    ///
+    /// # Errors
+    /// Where the interface is down.
+    pub async fn answerers(&mut self, target: IpAddr, patience: Duration) -> Result<HashSet<MacAddr>> {
+        let end = self.question(target)? + patience;
+        let mut all = HashSet::new();
+        while let Some(by) = self.next_answer(target, end).await? {
+            all.insert(by);
+        }
+        Ok(all)
+    }
+
+    fn question(&mut self, target: IpAddr) -> Result<Instant> {
         // What came late for an earlier question is none of this one's.
         while self.socket.try_recv(&mut self.buffer)?.is_some() {}
         let question: Frame = match target {
@@ -70,13 +89,15 @@ impl Asker {
         };
         let start = Instant::now();
         self.socket.send(&question)?;
+        Ok(start)
+    }
+
+    async fn next_answer(&mut self, target: IpAddr, end: Instant) -> Result<Option<MacAddr>> {
         loop {
-            let left = patience.saturating_sub(start.elapsed());
-            let received = tokio::time::timeout(left, self.socket.recv(&mut self.buffer)).await;
+            let received = tokio::time::timeout_at(end.into(), self.socket.recv(&mut self.buffer)).await;
             let Ok(received) = received else { return Ok(None) };
-            let frame = &self.buffer[..received?.len];
-            if let Some(by) = answer(frame, target) {
-                return Ok(Some((by, start.elapsed())));
+            if let Some(by) = answer(&self.buffer[..received?.len], target) {
+                return Ok(Some(by));
             }
         }
     }
@@ -111,6 +132,7 @@ pub fn inside<T: Send>(netns: &Netns, work: impl AsyncFnOnce() -> Result<T> + Se
 }
 
 /// Asks for one address again and again, and remembers the longest time without an answer.
+#[derive(Debug)]
 pub struct Watch {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Result<Duration>>>,

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use std::{fs, process::Command};
 
-/// The machine, the system and this version, as (what, value).
+/// The machine, the system and this version, built with `profile`, as (what, value).
 ///
 /// # Errors
 /// Where /proc cannot be read.
-pub fn describe() -> Result<Vec<(&'static str, String)>> {
+pub fn describe(profile: &str) -> Result<Vec<(&'static str, String)>> {
     let cpu = field(&fs::read_to_string("/proc/cpuinfo")?, "model name").unwrap_or_else(|| "unknown".into());
     let cores = std::thread::available_parallelism()?.get();
     let memory = field(&fs::read_to_string("/proc/meminfo")?, "MemTotal").unwrap_or_default();
@@ -22,13 +22,13 @@ pub fn describe() -> Result<Vec<(&'static str, String)>> {
         ("memory", format!("{:.0} GiB", kib / 1024.0 / 1024.0)),
         ("system", format!("{system}, Linux {}", run("uname", &["-r"]))),
         ("load before", load.split_whitespace().take(3).collect::<Vec<_>>().join(" ")),
-        ("Landfall", format!("{} at {}, release profile", env!("CARGO_PKG_VERSION"), commit())),
+        ("Landfall", format!("{} at {}, {profile} profile", env!("CARGO_PKG_VERSION"), commit())),
     ])
 }
 
 /// The commit, and whether something is changed on top of it.
 fn commit() -> String {
-    let changed = run("git", &["status", "--porcelain", "--untracked-files=no", "--", ":!docs/benchmarks.md"]);
+    let changed = run("git", &["status", "--porcelain", "--untracked-files=no", "--", ":!docs/benchmarks*.md"]);
     let note = if changed.is_empty() { "" } else { " with changes" };
     run("git", &["rev-parse", "--short", "HEAD"]) + note
 }

@@ -55,7 +55,7 @@ fn measure(trials: &Trials) -> Result<Figures> {
     let start = Instant::now();
     let step = |what: &str| eprintln!("bench: {:>5.0} s  {what}", start.elapsed().as_secs_f64());
     step("bringing the cluster up");
-    let mut machine = machine::describe()?;
+    let mut machine = machine::describe("release")?;
     let lab = Lab::up()?;
     let up = start.elapsed();
     let version = lab.sandbox.kubectl(&["version", "-o", "json"])?;

@@ -119,11 +119,13 @@ impl Figures {
     }
 }
 
-fn section(page: &mut String, title: &str, how: &str) {
+/// Begins a section of a page, with how it was measured.
+pub fn section(page: &mut String, title: &str, how: &str) {
     let _ = write!(page, "\n## {title}\n\n{how}\n\n");
 }
 
-fn table(page: &mut String, head: &str, rows: impl Iterator<Item = String>) {
+/// Writes a table with this head and these rows, whose cells ` | ` separates.
+pub fn table(page: &mut String, head: &str, rows: impl Iterator<Item = String>) {
     let rule = vec!["---"; head.split('|').count()].join(" | ");
     let _ = writeln!(page, "| {head} |\n| {rule} |");
     rows.for_each(|row| {

@@ -2,7 +2,8 @@
 //!
 //! One line, on TCP after the client's first bytes, on UDP per datagram, and as the body of an answer to an HTTP request:
 //! `pod=web-1 node=n2 local=10.244.2.3:8080 peer=198.51.100.200:40312 probe=17`. The last word is the client's own first word
-//! (of an HTTP request, its path), so that an answer can be matched to its question.
+//! (of an HTTP request, its path), so that an answer can be matched to its question. `echo 17` asks the same as `17`: so one
+//! question suits Kubernetes' own `agnhost netexec` too.
 
 use std::{
     io::{self, Read, Write},
@@ -121,7 +122,7 @@ fn local_address(socket: &UdpSocket, peer: SocketAddr) -> SocketAddr {
 fn line(name: &str, local: SocketAddr, peer: SocketAddr, asked: &str) -> String {
     // IPv4 through an IPv6 socket appears as a mapped address.
     let plain = |address: SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
-    let probe = asked.split_whitespace().next().unwrap_or("-");
+    let probe = asked.strip_prefix("echo ").unwrap_or(asked).split_whitespace().next().unwrap_or("-");
     format!("{name} local={} peer={} probe={probe}\n", plain(local), plain(peer))
 }
 
@@ -135,7 +136,7 @@ mod tests {
             "pod=web node=n1",
             "[::ffff:10.244.1.2]:80".parse().unwrap(),
             "[2001:db8::200]:40000".parse().unwrap(),
-            "17 more",
+            "echo 17 more",
         );
         let reply = Reply::parse(&line).unwrap();
         assert_eq!((reply.pod.as_str(), reply.node.as_str(), reply.probe.as_str()), ("web", "n1", "17"));

@@ -18,7 +18,8 @@ pub struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(netns: Netns, member: Member) -> Client {
+    /// A host in this namespace with these addresses.
+    pub fn new(netns: Netns, member: Member) -> Client {
         Client { netns, member }
     }
 

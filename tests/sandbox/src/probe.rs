@@ -15,10 +15,14 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::{echo::Reply, host::Client, wait::wait_for};
 
+/// How long the answers to the last probes are waited for.
+const LAST_ANSWERS: Duration = Duration::from_millis(200);
+
 /// Probes under way, until they are stopped or dropped.
 #[derive(Debug)]
 pub struct Probe {
     target: SocketAddr,
+    sent_all: Arc<AtomicBool>,
     stopping: Arc<AtomicBool>,
     answered: Arc<AtomicU64>,
     silence: Arc<Mutex<Silence>>,
@@ -56,14 +60,14 @@ pub struct ProbeReport {
 }
 
 impl ProbeReport {
-    /// How many were not answered; the last few may have had no time for it.
+    /// How many were not answered.
     pub fn lost(&self) -> u64 {
         self.sent - self.received
     }
 }
 
 impl Client {
-    /// Starts to ask the echo server at `target` by UDP, so many times a second, all from one port.
+    /// Starts to ask the echo server (ours, or agnhost's netexec) at `target` by UDP, so many times a second, all from one port.
     ///
     /// # Errors
     /// When no socket can be opened.
@@ -71,17 +75,17 @@ impl Client {
         let any: SocketAddr = if target.is_ipv4() { "0.0.0.0:0".parse()? } else { "[::]:0".parse()? };
         let socket = self.enter(|| UdpSocket::bind(any))?.context("cannot open a UDP socket")?;
         socket.set_read_timeout(Some(Duration::from_millis(20)))?;
-        let stopping = Arc::new(AtomicBool::new(false));
+        let (sent_all, stopping) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (answered, silence) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::default()));
         let sender = thread::spawn({
-            let (socket, stopping) = (socket.try_clone()?, stopping.clone());
-            move || send(&socket, target, Duration::from_secs(1) / per_second.max(1), &stopping)
+            let (socket, sent_all) = (socket.try_clone()?, sent_all.clone());
+            move || send(&socket, target, Duration::from_secs(1) / per_second.max(1), &sent_all)
         });
         let receiver = thread::spawn({
             let (stopping, answered, silence) = (stopping.clone(), answered.clone(), silence.clone());
             move || receive(&socket, target, &stopping, &answered, &silence)
         });
-        Ok(Probe { target, stopping, answered, silence, sender: Some(sender), receiver: Some(receiver) })
+        Ok(Probe { target, sent_all, stopping, answered, silence, sender: Some(sender), receiver: Some(receiver) })
     }
 }
 
@@ -118,9 +122,17 @@ impl Probe {
     pub fn stop(mut self) -> Result<ProbeReport> {
         // Before the threads take their time to end: that is no silence of the address.
         self.silence.lock().unwrap_or_else(PoisonError::into_inner).end();
-        self.stopping.store(true, Ordering::Relaxed);
+        self.sent_all.store(true, Ordering::Relaxed);
         let panicked = |_| anyhow!("the probe panicked");
         let sent = self.sender.take().context("stopped already")?.join().map_err(panicked)?;
+        let all = || {
+            let answered = self.answered.load(Ordering::Relaxed);
+            anyhow::ensure!(answered == sent, "{answered} of {sent}");
+            Ok(())
+        };
+        // An answer that comes later is a probe lost.
+        let _ = wait_for("the last answers", LAST_ANSWERS, all);
+        self.stopping.store(true, Ordering::Relaxed);
         let receiver = self.receiver.take().context("stopped already")?;
         let received = receiver.join().map_err(|_| anyhow!("the probe panicked"))?;
         let longest_silence = self.silence.lock().unwrap_or_else(PoisonError::into_inner).longest;
@@ -130,16 +142,17 @@ impl Probe {
 
 impl Drop for Probe {
     fn drop(&mut self) {
+        self.sent_all.store(true, Ordering::Relaxed);
         self.stopping.store(true, Ordering::Relaxed);
     }
 }
 
-fn send(socket: &UdpSocket, target: SocketAddr, interval: Duration, stopping: &AtomicBool) -> u64 {
+fn send(socket: &UdpSocket, target: SocketAddr, interval: Duration, sent_all: &AtomicBool) -> u64 {
     let mut due = Instant::now();
     let mut number = 0;
-    while !stopping.load(Ordering::Relaxed) {
+    while !sent_all.load(Ordering::Relaxed) {
         // A refusal, as while no neighbour answers, is a probe lost.
-        let _ = socket.send_to(format!("{number}\n").as_bytes(), target);
+        let _ = socket.send_to(format!("echo {number}\n").as_bytes(), target);
         number += 1;
         due += interval;
         thread::sleep(due.saturating_duration_since(Instant::now()));
@@ -158,9 +171,10 @@ fn receive(
     let mut buffer = [0; 512];
     while !stopping.load(Ordering::Relaxed) {
         let Ok((n, from)) = socket.recv_from(&mut buffer) else { continue };
-        let reply = Reply::parse(&String::from_utf8_lossy(&buffer[..n]));
-        let number = reply.ok().and_then(|reply| reply.probe.parse::<u64>().ok());
-        let Some(number) = number.filter(|_| from == target) else { continue };
+        let answer = String::from_utf8_lossy(&buffer[..n]);
+        // The sandbox's echo server says more than the number, agnhost nothing else.
+        let number = Reply::parse(&answer).map_or_else(|_| answer.trim().to_owned(), |reply| reply.probe);
+        let Some(number) = number.parse::<u64>().ok().filter(|_| from == target) else { continue };
         if seen.insert(number) {
             silence.lock().unwrap_or_else(PoisonError::into_inner).end();
             answered.fetch_add(1, Ordering::Relaxed);

@@ -1,0 +1,127 @@
+//! What was measured, and the page that tells it.
+
+use crate::run::Run;
+use anyhow::{Context, Result};
+use landfall_bench::{
+    report::{section, table},
+    stats::{Samples, ms},
+};
+use landfall_kind::{
+    cluster::{self, PATIENCE, kubectl, text},
+    load::Missed,
+    pod::Pod,
+};
+use landfall_sandbox::wait_for;
+use serde_json::Value;
+use std::{env, fs, path::Path, time::Duration};
+
+/// Everything that was measured, in the order in which it was.
+#[derive(Debug, Default)]
+pub struct Figures {
+    silences: Vec<(&'static str, Silence)>,
+    memory: Vec<(usize, String, u64, u64)>,
+}
+
+#[derive(Debug, Default)]
+struct Silence {
+    datagrams: Samples,
+    unanswered: Samples,
+    lost: u64,
+    sent: u64,
+}
+
+impl Figures {
+    fn silence(&mut self, name: &'static str) -> &mut Silence {
+        let known = self.silences.iter().position(|(other, _)| *other == name);
+        let index = known.unwrap_or_else(|| {
+            self.silences.push((name, Silence::default()));
+            self.silences.len() - 1
+        });
+        &mut self.silences[index].1
+    }
+
+    /// What was missed while this happened.
+    pub fn missed(&mut self, name: &'static str, missed: &[Missed]) {
+        let silence = self.silence(name);
+        for one in missed {
+            silence.datagrams.push(one.datagrams.longest_silence);
+            silence.unanswered.push(one.unanswered);
+            silence.lost += one.datagrams.lost();
+            silence.sent += one.datagrams.sent;
+        }
+    }
+}
+
+/// With one Service, and with all that the examples make.
+pub fn memory(run: &mut Run) -> Result<()> {
+    let count =
+        cluster::list(&["services", "-A"])?.iter().filter(|service| service["spec"]["type"] == "LoadBalancer").count();
+    for pod in [Pod::all("controller")?, Pod::all("speaker")?].concat() {
+        let (rss, working_set) = wait_for("kubelet to count memory", PATIENCE, || pod.memory())?;
+        run.figures.memory.push((count, format!("{} on {}", pod.component(), pod.node), rss, working_set));
+    }
+    Ok(())
+}
+
+/// Tells what was measured.
+pub fn tell(run: &Run, took: Duration) -> Result<()> {
+    println!("{}", page(run, took)?);
+    Ok(())
+}
+
+fn page(run: &Run, took: Duration) -> Result<String> {
+    let figures = &run.figures;
+    let mut page = String::from(
+        "# Benchmarks in real pods\n\nA kind cluster of one control plane and \
+         two workers, Landfall from its image and\n`manifests/` in pods, and a host beside the nodes, all on one machine: what is \
+         measured includes waiting for a processor. Percentiles are\nnearest rank. [benchmarks.md](benchmarks.md) has what needs \
+         no kubelet.\n\n",
+    );
+    let mut rows = run.machine.clone();
+    rows.extend(cluster_rows()?);
+    if let Some(image) = env::var_os("LANDFALL_IMAGE") {
+        let bytes = fs::metadata(&image).with_context(|| format!("reading {}", Path::new(&image).display()))?.len();
+        rows.push(("image, as an archive", format!("{:.2} MB ({bytes} bytes)", bytes as f64 / 1e6)));
+    }
+    if let Ok(before) = env::var("LANDFALL_KIND_BEFORE") {
+        rows.push(("image, cluster and loading of all images, before the test", format!("{before} s")));
+    }
+    rows.push(("the test", format!("{:.0} s", took.as_secs_f64())));
+    table(&mut page, "what | value", rows.iter().map(|(what, value)| format!("{what} | {value}")));
+
+    section(
+        &mut page,
+        "Silence",
+        "A host beside the cluster sends 1,000 datagrams a second to each of the echo Services' addresses (one pod, on a node that \
+         owns none) and asks for each by ARP or NDP\nevery 10 ms. Shown is the longest silence of each trial and address; an \
+         address of another owner than the one that goes is among them. 0 ms of ARP and NDP: every\nquestion was answered within \
+         10 ms.",
+    );
+    let rows = figures.silences.iter().flat_map(|(name, silence)| {
+        let Silence { datagrams, unanswered, lost, sent } = silence;
+        let by_datagram = (!datagrams.is_empty())
+            .then(|| format!("{name} | datagrams ({lost} of {sent} lost) | {}", datagrams.row(ms)));
+        by_datagram.into_iter().chain([format!("{name} | ARP and NDP | {}", unanswered.row(ms))])
+    });
+    table(&mut page, "what happens | silent | min | p50 | p99 | worst | n", rows);
+
+    section(
+        &mut page,
+        "Memory at rest",
+        "Resident set of the process, and working set of its container as the kubelet counts it, which is what limits are held against.",
+    );
+    let mib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
+    let rows = figures.memory.iter();
+    let rows = rows.map(|(count, pod, rss, set)| format!("{count} | {pod} | {} | {}", mib(*rss), mib(*set)));
+    table(&mut page, "Services of type LoadBalancer | pod | RSS | working set", rows);
+    Ok(page)
+}
+
+fn cluster_rows() -> Result<Vec<(&'static str, String)>> {
+    let version: Value = serde_json::from_str(&kubectl(&["version", "-o", "json"])?)?;
+    let proxy = kubectl(&["-n", "kube-system", "get", "configmap", "kube-proxy", "-o", "yaml"])?;
+    let mode = proxy.lines().find_map(|line| line.trim().strip_prefix("mode: ")).context("kube-proxy has no mode")?;
+    let families = if cluster::is_dual_stack()? { "dual-stack" } else { "IPv4" };
+    let cluster = format!("kind, {families}, kube-proxy in {mode} mode");
+    Ok(vec![("Kubernetes", text(&version, "/serverVersion/gitVersion")?.to_owned()), ("cluster", cluster)])
+}
