@@ -9,11 +9,13 @@ CACHE := $(or $(LANDFALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/landfall)
 DENY_VERSION := 0.19.6
 DENY := $(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 CARGO ?= cargo
+# The kind cluster: nftables (both families) or ipv4-iptables.
+KIND ?= nftables
 # Runs what cargo built under root, with the tools' folder told to it.
 AS_ROOT = --config "target.'cfg(all())'.runner=['$(CURDIR)/tests/sandbox/as-root']"
 TOOLS = LANDFALL_TOOLS="$$(tests/tools/install.sh)"
 
-.PHONY: help demo test test-unit test-net test-cluster test-oldest bench lint fmt clippy deny advisories preflight tools clean
+.PHONY: help demo test test-unit test-net test-cluster test-oldest bench lint fmt clippy deny advisories preflight tools kind kind-down clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -64,6 +66,12 @@ advisories: $(DENY) ## known vulnerabilities of the dependencies (needs the inte
 $(DENY):
 	CARGO_TARGET_DIR=$(CACHE)/cargo-deny-target $(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --root $(CACHE)/cargo-deny-$(DENY_VERSION)
 	rm -rf $(CACHE)/cargo-deny-target
+
+kind: ## a real kind cluster to work in; KIND=ipv4-iptables for the other variant
+	@tests/kind/lab up $(KIND)
+
+kind-down: ## takes the kind cluster away
+	@tests/kind/lab down
 
 preflight:
 	@tests/sandbox/preflight.sh
