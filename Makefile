@@ -11,14 +11,16 @@ DENY := $(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 CARGO ?= cargo
 # The kind cluster: nftables (both families) or ipv4-iptables.
 KIND ?= nftables
+# The processor that an image is for.
+ARCH ?= amd64
 # Runs what cargo built under root, with the tools' folder told to it.
 AS_ROOT = --config "target.'cfg(all())'.runner=['$(CURDIR)/tests/sandbox/as-root']"
 TOOLS = LANDFALL_TOOLS="$$(tests/tools/install.sh)"
 
-.PHONY: help demo test test-unit test-net test-cluster test-oldest bench lint fmt clippy deny advisories preflight tools kind kind-down clean
+.PHONY: help demo test test-unit test-net test-cluster test-oldest bench image image-reproducible lint fmt clippy deny advisories preflight tools kind kind-down clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: preflight ## a three-node cluster with Landfall on it; stays up until Ctrl-C
 	@$(TOOLS); export LANDFALL_TOOLS; \
@@ -48,6 +50,14 @@ bench: preflight ## measures, and writes docs/benchmarks.md
 	$(TOOLS); export LANDFALL_TOOLS; \
 	$(CARGO) build --release --locked --package landfall --package landfall-sandbox --bins; \
 	$(CARGO) $(AS_ROOT) bench --locked --package landfall-bench
+
+image: ## Landfall's image as an archive in target/image; ARCH=arm64 for that processor
+	@ARCH=$(ARCH) tests/sandbox/preflight.sh
+	@archive=$$(image/build.sh $(ARCH)); image/check.sh "$$archive" $(ARCH); echo "$$archive"
+
+image-reproducible: ## builds the image again in another folder and compares every byte; of a commit alone
+	@ARCH=$(ARCH) tests/sandbox/preflight.sh
+	@image/reproducible.sh $(ARCH)
 
 lint: fmt clippy deny ## formatting, clippy with warnings denied, licences and sources of the dependencies
 

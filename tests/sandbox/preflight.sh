@@ -13,14 +13,21 @@ lacks() { missing+=("$*"); }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 # --- Packages: the program that is looked for, and the package that has it. The library reads the same list (src/tools.rs);
-# a C compiler is for the build alone.
+# a C compiler is for the build alone, Python for a test of image/. ARCH: the processor that an image is to be built for.
+image=()
+case ${ARCH:+$ARCH-$(uname -m)} in
+amd64-x86_64 | arm64-aarch64) image=("musl-gcc musl-tools") ;;
+amd64-*) image=("x86_64-linux-gnu-gcc gcc-x86-64-linux-gnu" "qemu-x86_64-static qemu-user-static") ;;
+arm64-*) image=("aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu" "qemu-aarch64-static qemu-user-static") ;;
+esac
 lists=("$here/programs")
 [ "${1:-}" != kind ] || lists+=("$here/../kind/programs")
 packages=()
 while read -r program package; do
     command -v "$program" >/dev/null || packages+=("$package")
-done < <(cat "${lists[@]}" && echo "cc gcc")
+done < <(cat "${lists[@]}" && printf '%s\n' "cc gcc" "python3 python3" "${image[@]}")
 [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
+[[ ${image[0]:-} != *linux-gnu* ]] || [ -d "/usr/${image[0]%%-gcc*}/include" ] || packages+=("libc6-dev-$ARCH-cross")
 if [ "${1:-}" = kind ]; then
     [ -e /usr/include/seccomp.h ] || packages+=(libseccomp-dev)
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || packages+=(debian-archive-keyring)
