@@ -17,7 +17,7 @@ ARCH ?= amd64
 AS_ROOT = --config "target.'cfg(all())'.runner=['$(CURDIR)/tests/sandbox/as-root']"
 TOOLS = LANDFALL_TOOLS="$$(tests/tools/install.sh)"
 
-.PHONY: help demo test test-unit test-net test-cluster test-oldest bench image image-reproducible lint fmt clippy deny advisories preflight tools kind kind-down clean
+.PHONY: help demo test test-unit test-net test-cluster test-oldest bench image image-reproducible lint fmt clippy deny advisories preflight tools kind kind-e2e kind-down clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -77,8 +77,13 @@ $(DENY):
 	CARGO_TARGET_DIR=$(CACHE)/cargo-deny-target $(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --root $(CACHE)/cargo-deny-$(DENY_VERSION)
 	rm -rf $(CACHE)/cargo-deny-target
 
-kind: ## a real kind cluster to work in; KIND=ipv4-iptables for the other variant
-	@tests/kind/lab up $(KIND)
+kind: ## a real kind cluster to work in, with Landfall's image loaded; KIND=ipv4-iptables for the other variant
+	@ARCH=$(ARCH) tests/sandbox/preflight.sh kind
+	@archive=$$(image/build.sh); tests/kind/lab up $(KIND); tests/kind/lab load "$$archive"
+
+kind-e2e: ## tests in real pods on a real kind cluster; KIND=ipv4-iptables for the other variant
+	@ARCH=$(ARCH) tests/sandbox/preflight.sh kind
+	@tests/kind/run $(KIND)
 
 kind-down: ## takes the kind cluster away
 	@tests/kind/lab down

@@ -1,13 +1,14 @@
 //! What was measured, and the page that tells it.
 
 use crate::run::Run;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use landfall_bench::{
     report::{section, table},
     stats::{Samples, ms},
 };
 use landfall_kind::{
-    cluster::{self, PATIENCE, kubectl, text},
+    cluster::{self, PATIENCE, kubectl, repository, text},
+    first::Answers,
     load::Missed,
     pod::Pod,
 };
@@ -15,11 +16,17 @@ use landfall_sandbox::wait_for;
 use serde_json::Value;
 use std::{env, fs, path::Path, time::Duration};
 
+/// A node with this label announces nothing.
+const EXCLUDED: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
+/// A speaker that starts answers within this time.
+const STARTED: Duration = Duration::from_secs(5);
+
 /// Everything that was measured, in the order in which it was.
 #[derive(Debug, Default)]
 pub struct Figures {
     silences: Vec<(&'static str, Silence)>,
     memory: Vec<(usize, String, u64, u64)>,
+    start: Samples,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +57,11 @@ impl Figures {
             silence.sent += one.datagrams.sent;
         }
     }
+
+    /// The same where only ARP was asked.
+    pub fn unanswered(&mut self, name: &'static str, silence: Duration) {
+        self.silence(name).unanswered.push(silence);
+    }
 }
 
 /// With one Service, and with all that the examples make.
@@ -63,16 +75,61 @@ pub fn memory(run: &mut Run) -> Result<()> {
     Ok(())
 }
 
-/// Tells what was measured.
+/// A speaker alone: another that is told to leave addresses alone cannot take them over, so nothing but the new process can
+/// answer.
+pub fn start(run: &mut Run) -> Result<()> {
+    let vips = run.vips()?.to_vec();
+    let owner = run.owner(vips[0])?;
+    let others: Vec<_> = run.nodes().iter().filter(|node| **node != owner).cloned().collect();
+    let exclude = |value: &str| -> Result<()> {
+        for node in others.iter().filter(|node| !node.name().ends_with("control-plane")) {
+            kubectl(&["label", "node", "--overwrite", node.name(), &format!("{EXCLUDED}{value}")])?;
+        }
+        Ok(())
+    };
+    exclude("=")?;
+    let alone = |run: &Run| {
+        wait_for(&format!("{owner} to own all addresses"), PATIENCE, || {
+            vips.iter().try_for_each(|vip| {
+                let now = run.owner(*vip)?;
+                ensure!(now == owner, "{now} answers for {vip}");
+                Ok(())
+            })
+        })
+    };
+    alone(run)?;
+    for _ in 0..if run.record { 15 } else { 1 } {
+        let answers = Answers::start(&run.client, vips[0]);
+        let old = Pod::speaker(owner.name())?;
+        kubectl(&["-n", "landfall-system", "delete", "pod", &old.name])?;
+        let new = wait_for("a new speaker", PATIENCE, || {
+            let new = Pod::speaker(owner.name())?;
+            ensure!(new.name != old.name, "the old one runs");
+            Ok(new)
+        })?;
+        alone(run)?;
+        let took = answers.first_after(new.started()?)?;
+        ensure!(took < STARTED, "the first answer came {took:?} after the start");
+        run.figures.start.push(took);
+    }
+    exclude("-")
+}
+
+/// Tells what was measured, on a page in `docs/` where it is to be kept.
 pub fn tell(run: &Run, took: Duration) -> Result<()> {
-    println!("{}", page(run, took)?);
+    let page = page(run, took)?;
+    println!("{page}");
+    if run.record {
+        let path = repository("docs/benchmarks-kind.md");
+        fs::write(&path, page).with_context(|| format!("writing {}", path.display()))?;
+    }
     Ok(())
 }
 
 fn page(run: &Run, took: Duration) -> Result<String> {
     let figures = &run.figures;
     let mut page = String::from(
-        "# Benchmarks in real pods\n\nA kind cluster of one control plane and \
+        "# Benchmarks in real pods\n\nWritten by `make kind-e2e RECORD=1`; not to be edited. A kind cluster of one control plane and \
          two workers, Landfall from its image and\n`manifests/` in pods, and a host beside the nodes, all on one machine: what is \
          measured includes waiting for a processor. Percentiles are\nnearest rank. [benchmarks.md](benchmarks.md) has what needs \
          no kubelet.\n\n",
@@ -95,7 +152,7 @@ fn page(run: &Run, took: Duration) -> Result<String> {
         "A host beside the cluster sends 1,000 datagrams a second to each of the echo Services' addresses (one pod, on a node that \
          owns none) and asks for each by ARP or NDP\nevery 10 ms. Shown is the longest silence of each trial and address; an \
          address of another owner than the one that goes is among them. 0 ms of ARP and NDP: every\nquestion was answered within \
-         10 ms.",
+         10 ms. A node that is stopped with no API server: ARP and NDP alone, as the pod is gone with that server.",
     );
     let rows = figures.silences.iter().flat_map(|(name, silence)| {
         let Silence { datagrams, unanswered, lost, sent } = silence;
@@ -104,6 +161,18 @@ fn page(run: &Run, took: Duration) -> Result<String> {
         by_datagram.into_iter().chain([format!("{name} | ARP and NDP | {}", unanswered.row(ms))])
     });
     table(&mut page, "what happens | silent | min | p50 | p99 | worst | n", rows);
+
+    section(
+        &mut page,
+        "Start of a speaker",
+        "Its pod is deleted while no other speaker may answer. From the start of the new process, as the kernel counts it (to 10 ms), \
+         to its first answer by ARP, asked every 2 ms.",
+    );
+    table(
+        &mut page,
+        "from → to | min | p50 | p99 | worst | n",
+        [format!("process started → first ARP answer | {}", figures.start.row(ms))].into_iter(),
+    );
 
     section(
         &mut page,

@@ -1,18 +1,16 @@
-//! Landfall as a user installs it, in real pods on a real kind cluster, asked by a host beside it.
+//! `make kind-e2e`: Landfall as a user installs it, in real pods on a real kind cluster, asked by a host beside it.
 //!
-//! It wants a cluster that Landfall's image is loaded into:
-//! ```text
-//! tests/kind/lab up && tests/kind/lab load IMAGE.tar
-//! cargo --config "target.'cfg(all())'.runner=['tests/kind/lab', 'run']" test --package landfall-kind --test e2e
-//! ```
 //! The steps run in this order on one cluster, each a rule that is kept; what one leaves the next one finds.
-//! What was measured is printed at the end.
+//! `LANDFALL_RECORD=1` measures more often, and writes what was measured to `docs/benchmarks-kind.md`.
 
+mod deletion;
 mod examples;
 mod figures;
 mod installation;
+mod nodes;
 mod rollout;
 mod run;
+mod upgrade;
 
 use anyhow::{Context, Result};
 use run::Run;
@@ -20,7 +18,7 @@ use std::{process::ExitCode, time::Instant};
 
 type Step = fn(&mut Run) -> Result<()>;
 
-const STEPS: [(&str, Step); 9] = [
+const STEPS: [(&str, Step); 16] = [
     ("the manifests install both components as they are", installation::installs),
     ("the controller is nobody and has no capability", installation::controller_is_restricted),
     ("the speaker has NET_RAW and nothing else", installation::speaker_is_restricted),
@@ -30,6 +28,13 @@ const STEPS: [(&str, Step); 9] = [
     ("nothing is lost while nothing happens", rollout::nothing),
     ("a rolling update of the speakers loses no datagram", rollout::speakers),
     ("a rolling update of the controllers loses no datagram", rollout::controllers),
+    ("an upgrade and its rollback keep addresses and lose no datagram", upgrade::there_and_back),
+    ("a frozen owner is replaced, and does not come back", nodes::frozen),
+    ("a stopped owner is replaced, and does not come back", nodes::stopped),
+    ("a killed owner is replaced, and does not come back", nodes::killed),
+    ("an owner is replaced while there is no API server", nodes::without_api_server),
+    ("a speaker that starts answers soon", figures::start),
+    ("everything of Landfall's can be deleted, in either order", deletion::both_orders),
 ];
 
 fn main() -> ExitCode {
@@ -44,7 +49,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<()> {
     let start = Instant::now();
-    let mut run = Run::open().context("there is no kind cluster within reach: start one by `tests/kind/lab up`")?;
+    let mut run = Run::open().context("there is no kind cluster within reach: this runs by `make kind-e2e`")?;
     for (rule, step) in STEPS {
         println!("kind-e2e: {:>4.0} s  {rule}", start.elapsed().as_secs_f64());
         if let Err(error) = step(&mut run) {

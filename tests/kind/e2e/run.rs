@@ -11,6 +11,7 @@ use landfall_kind::{
 };
 use landfall_sandbox::ProbeReport;
 use std::{
+    env,
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
@@ -23,6 +24,8 @@ const NODE_PORT: u16 = 30007;
 const TRIALS: usize = 5;
 /// Speakers notice a crash after 200 ms at the earliest. What is shorter is a hand-over, and a busy machine.
 pub const HANDED_OVER: Duration = Duration::from_millis(200);
+/// A crash is noticed and mended within this time.
+pub const TAKEN_OVER: Duration = Duration::from_secs(1);
 
 /// One run on one cluster.
 pub struct Run {
@@ -30,6 +33,8 @@ pub struct Run {
     pub client: Host,
     /// Whether pods have addresses of both families.
     pub dual_stack: bool,
+    /// Measure often enough for a page of figures.
+    pub record: bool,
     /// What was measured.
     pub figures: Figures,
     /// What it was measured on.
@@ -44,13 +49,20 @@ impl Run {
         let machine = machine::describe("dist")?;
         let nodes = cluster::nodes()?;
         let client = Host::start(nodes.first().context("the cluster has no node")?)?;
+        let record = env::var_os("LANDFALL_RECORD").is_some();
         let dual_stack = cluster::is_dual_stack()?;
-        Ok(Self { client, dual_stack, figures: Figures::default(), machine, nodes, vips: Vec::new() })
+        Ok(Self { client, dual_stack, record, figures: Figures::default(), machine, nodes, vips: Vec::new() })
     }
 
     /// All nodes.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// Reads the nodes' hardware addresses again: a container that was stopped starts with others.
+    pub fn look_again(&mut self) -> Result<()> {
+        self.nodes = cluster::nodes()?;
+        Ok(())
     }
 
     /// The node of the API server. kubeadm labels it so that load balancers leave it out: it owns no address.

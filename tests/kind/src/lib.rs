@@ -4,11 +4,13 @@
 //!
 //! * [`cluster`] is the API server through kubectl, as a user has it; [`node`] a node as the container that it is; [`pod`]
 //!   a pod as the process that it is.
-//! * [`client`] is a host on the nodes' network that is no node; [`load`] asks from there all the time and tells what was missed.
+//! * [`client`] is a host on the nodes' network that is no node; [`load`] asks from there all the time and tells what was missed,
+//!   [`first`] when a speaker that starts answers.
 
 pub mod client;
 pub mod cluster;
 pub mod command;
+pub mod first;
 pub mod load;
 pub mod node;
 pub mod pod;
