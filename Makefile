@@ -17,7 +17,7 @@ ARCH ?= amd64
 AS_ROOT = --config "target.'cfg(all())'.runner=['$(CURDIR)/tests/sandbox/as-root']"
 TOOLS = LANDFALL_TOOLS="$$(tests/tools/install.sh)"
 
-.PHONY: help demo test test-unit test-net test-cluster test-oldest bench image image-reproducible lint fmt clippy deny advisories preflight tools kind kind-e2e kind-down clean
+.PHONY: help demo test test-unit test-net test-cluster test-oldest bench image image-reproducible lint fmt clippy deny advisories preflight tools kind kind-e2e kind-upstream kind-down clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -84,6 +84,10 @@ kind: ## a real kind cluster to work in, with Landfall's image loaded; KIND=ipv4
 kind-e2e: ## tests in real pods on a real kind cluster; KIND=ipv4-iptables for the other variant
 	@ARCH=$(ARCH) tests/sandbox/preflight.sh kind
 	@tests/kind/run $(KIND)
+
+kind-upstream: ## Kubernetes' own load-balancer tests, on a real kind cluster; CASE='part of a name' for some of them
+	@ARCH=$(ARCH) tests/sandbox/preflight.sh kind
+	@tests/kind/upstream $(if $(CASE),'$(CASE)')
 
 kind-down: ## takes the kind cluster away
 	@tests/kind/lab down
