@@ -1,17 +1,15 @@
-//! Commands run to their end, with an error that says what was run and what it printed.
+//! Commands by their words, run to their end.
 
-use anyhow::{Context, Result, bail};
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-};
+use anyhow::{Context, Result};
+use landfall_sandbox::command;
+use std::process::Command;
 
 /// Runs a command and returns its standard output.
 ///
 /// # Errors
 /// Where it cannot be started or fails; the message has its standard error.
 pub fn run(argv: &[&str]) -> Result<String> {
-    run_with(argv, "")
+    command::output(&mut of(argv)?)
 }
 
 /// The same, with text on its standard input.
@@ -19,18 +17,12 @@ pub fn run(argv: &[&str]) -> Result<String> {
 /// # Errors
 /// Where it cannot be started or fails; the message has its standard error.
 pub fn run_with(argv: &[&str], input: &str) -> Result<String> {
-    let what = argv.join(" ");
+    command::with_input(&mut of(argv)?, input)
+}
+
+fn of(argv: &[&str]) -> Result<Command> {
     let (program, arguments) = argv.split_first().context("an empty command")?;
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().with_context(|| format!("cannot start {what}"))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // A command that ends without reading everything tells why by its status.
-        let _ = stdin.write_all(input.as_bytes());
-    }
-    let output = child.wait_with_output()?;
-    if !output.status.success() {
-        bail!("{what}: {}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    command.args(arguments);
+    Ok(command)
 }

@@ -8,14 +8,20 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 /// Runs to the end and returns standard output.
-pub(crate) fn output(command: &mut Command) -> Result<String> {
+///
+/// # Errors
+/// When it cannot be started or fails; the message has its standard error.
+pub fn output(command: &mut Command) -> Result<String> {
     let what = describe(command);
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {what}"))?;
     finish(&what, output)
 }
 
 /// The same, with text on standard input.
-pub(crate) fn with_input(command: &mut Command, input: &str) -> Result<String> {
+///
+/// # Errors
+/// When it cannot be started or fails; the message has its standard error.
+pub fn with_input(command: &mut Command, input: &str) -> Result<String> {
     let what = describe(command);
     let mut child = command
         .stdin(Stdio::piped())

@@ -11,7 +11,7 @@
 pub mod api;
 mod audit;
 mod cluster;
-mod command;
+pub mod command;
 mod control_plane;
 pub mod echo;
 mod host;
