@@ -82,9 +82,7 @@ impl Run {
         if self.vips.is_empty() {
             cluster::apply(include_str!("echo.yaml"))?;
             cluster::available("default", "echo")?;
-            let families = if self.dual_stack { 2 } else { 1 };
-            self.vips = cluster::vips("default", "echo", families)?;
-            self.vips.extend(cluster::vips("default", "echo-too", 1)?);
+            self.vips = self.allocated()?;
         }
         Ok(&self.vips)
     }
@@ -92,11 +90,17 @@ impl Run {
     /// Every echo Service still has its addresses, and exactly one node answers for each.
     pub fn kept(&mut self) -> Result<()> {
         let before = self.vips()?.to_vec();
-        let families = if self.dual_stack { 2 } else { 1 };
-        let mut now = cluster::vips("default", "echo", families)?;
-        now.extend(cluster::vips("default", "echo-too", 1)?);
+        let now = self.allocated()?;
         ensure!(now == before, "the addresses were {before:?} and are {now:?}");
         before.iter().try_for_each(|vip| self.owner(*vip).map(drop))
+    }
+
+    /// The addresses that the echo Services have now.
+    fn allocated(&self) -> Result<Vec<IpAddr>> {
+        let families = if self.dual_stack { 2 } else { 1 };
+        let mut vips = cluster::vips("default", "echo", families)?;
+        vips.extend(cluster::vips("default", "echo-too", 1)?);
+        Ok(vips)
     }
 
     /// Asks all echo Services while `work` runs, and for a second after it, and keeps what was missed.
