@@ -149,8 +149,8 @@ fn page(run: &Run, took: Duration) -> Result<String> {
     section(
         &mut page,
         "Silence",
-        "A host beside the cluster sends 1,000 datagrams a second to each of the echo Services' addresses (one pod, on a node that \
-         owns none) and asks for each by ARP or NDP\nevery 10 ms. Shown is the longest silence of each trial and address; an \
+        "A host beside the cluster sends 1,000 datagrams a second in all to the echo Services' addresses (one pod, on a node that \
+         owns none), and asks for each by ARP or NDP\nevery 10 ms. Shown is the longest silence of each trial and address; an \
          address of another owner than the one that goes is among them. 0 ms of ARP and NDP: every\nquestion was answered within \
          10 ms. A node that is stopped with no API server: ARP and NDP alone, as the pod is gone with that server.",
     );
