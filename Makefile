@@ -17,10 +17,10 @@ ARCH ?= amd64
 AS_ROOT = --config "target.'cfg(all())'.runner=['$(CURDIR)/tests/sandbox/as-root']"
 TOOLS = LANDFALL_TOOLS="$$(tests/tools/install.sh)"
 
-.PHONY: help demo test test-unit test-net test-cluster test-oldest bench image image-reproducible lint fmt clippy deny advisories preflight tools kind kind-e2e kind-upstream kind-down clean
+.PHONY: help demo test test-unit test-net test-cluster test-oldest bench image image-reproducible lint fmt clippy deny advisories preflight preflight-image preflight-kind tools kind kind-e2e kind-upstream kind-down clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: preflight ## a three-node cluster with Landfall on it; stays up until Ctrl-C
 	@$(TOOLS); export LANDFALL_TOOLS; \
@@ -51,12 +51,10 @@ bench: preflight ## measures, and writes docs/benchmarks.md
 	$(CARGO) build --release --locked --package landfall --package landfall-sandbox --bins; \
 	$(CARGO) $(AS_ROOT) bench --locked --package landfall-bench
 
-image: ## Landfall's image as an archive in target/image; ARCH=arm64 for that processor
-	@ARCH=$(ARCH) tests/sandbox/preflight.sh
+image: preflight-image ## Landfall's image as an archive in target/image; ARCH=arm64 for that processor
 	@archive=$$(image/build.sh $(ARCH)); image/check.sh "$$archive" $(ARCH); echo "$$archive"
 
-image-reproducible: ## builds the image again in another folder and compares every byte; of a commit alone
-	@ARCH=$(ARCH) tests/sandbox/preflight.sh
+image-reproducible: preflight-image ## builds the image again in another folder and compares every byte; of a commit alone
 	@image/reproducible.sh $(ARCH)
 
 lint: fmt clippy deny ## formatting, clippy with warnings denied, licences and sources of the dependencies
@@ -77,16 +75,13 @@ $(DENY):
 	CARGO_TARGET_DIR=$(CACHE)/cargo-deny-target $(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --root $(CACHE)/cargo-deny-$(DENY_VERSION)
 	rm -rf $(CACHE)/cargo-deny-target
 
-kind: ## a real kind cluster to work in, with Landfall's image loaded; KIND=ipv4-iptables for the other variant
-	@ARCH=$(ARCH) tests/sandbox/preflight.sh kind
+kind: preflight-kind ## a real kind cluster to work in, with Landfall's image loaded; KIND=ipv4-iptables for the other variant
 	@archive=$$(image/build.sh); tests/kind/lab up $(KIND); tests/kind/lab load "$$archive"
 
-kind-e2e: ## tests in real pods on a real kind cluster; KIND=ipv4-iptables for the other variant
-	@ARCH=$(ARCH) tests/sandbox/preflight.sh kind
+kind-e2e: preflight-kind ## tests in real pods on a real kind cluster; KIND=ipv4-iptables for the other variant
 	@tests/kind/run $(KIND)
 
-kind-upstream: ## Kubernetes' own load-balancer tests, on a real kind cluster; CASE='part of a name' for some of them
-	@ARCH=$(ARCH) tests/sandbox/preflight.sh kind
+kind-upstream: preflight-kind ## Kubernetes' own load-balancer tests, on a real kind cluster; CASE='part of a name' for some of them
 	@tests/kind/upstream $(if $(CASE),'$(CASE)')
 
 kind-down: ## takes the kind cluster away
@@ -94,6 +89,12 @@ kind-down: ## takes the kind cluster away
 
 preflight:
 	@tests/sandbox/preflight.sh
+
+preflight-image:
+	@ARCH=$(ARCH) tests/sandbox/preflight.sh
+
+preflight-kind:
+	@ARCH=$(ARCH) tests/sandbox/preflight.sh kind
 
 tools: ## builds the cluster's programs (cached outside target/)
 	@tests/tools/install.sh
