@@ -35,7 +35,11 @@ fi
 
 # nginx's package would start a web server on this machine, docker.io's an engine; the programs alone are needed.
 install() {
-    local policy=/usr/sbin/policy-rc.d hold=""
+    local policy=/usr/sbin/policy-rc.d hold="" unit units=()
+    for unit in nginx.service docker.service docker.socket containerd.service; do
+        # What is there already stays as it is.
+        [ -d /run/systemd/system ] && ! systemctl cat $unit >/dev/null 2>&1 && units+=($unit)
+    done
     if [ ! -e $policy ]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null && as_root chmod +x $policy && hold=1
     fi
@@ -43,10 +47,7 @@ install() {
         as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
     local result=$?
     [ -n "$hold" ] && as_root rm -f $policy
-    if [ -d /run/systemd/system ]; then
-        [[ " $* " != *" nginx "* ]] || as_root systemctl --quiet disable nginx.service 2>/dev/null
-        [[ " $* " != *" docker.io "* ]] || as_root systemctl --quiet disable docker.service docker.socket containerd.service 2>/dev/null
-    fi
+    for unit in "${units[@]}"; do as_root systemctl --quiet disable $unit 2>/dev/null; done
     return $result
 }
 
