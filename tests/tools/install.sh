@@ -26,7 +26,7 @@ say() { printf '%s\n' "$*" >&2; }
 pins() { (cd "$here/$1" && find . -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-12); }
 version() { awk -v m="$2" '$1 == m { print $2; exit } $1 == "require" && $2 == m { print $3; exit }' "$here/$1/go.mod"; }
 
-bin=$cache/tools/$set_name-$(find "$here" -type f | LC_ALL=C sort | xargs cat | sha256sum | cut -c1-12)
+bin=$cache/tools/$set_name-$(pins .)
 mkdir -p "$bin"
 
 # build MODULE PACKAGE NAME LDFLAGS [COMMAND...]: from a copy of the module (prepared by its prepare.sh, if it has one) into a
