@@ -10,14 +10,14 @@ DENY_VERSION := 0.19.6
 DENY := $(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
 CARGO ?= cargo
 # The kind cluster: nftables (both families) or ipv4-iptables.
-KIND ?= nftables
+export KIND ?= nftables
 # The processor that an image is for.
 ARCH ?= amd64
 # Runs what cargo built under root, with the tools' folder told to it.
 AS_ROOT = --config "target.'cfg(all())'.runner=['$(CURDIR)/tests/sandbox/as-root']"
 TOOLS = LANDFALL_TOOLS="$$(tests/tools/install.sh)"
 
-.PHONY: help demo test test-unit test-net test-cluster test-oldest bench image image-reproducible lint fmt clippy deny advisories preflight preflight-image preflight-kind tools kind kind-e2e kind-upstream kind-down clean
+.PHONY: help demo test test-unit test-net test-cluster test-oldest bench image image-reproducible lint fmt clippy deny advisories preflight preflight-image tools kind kind-e2e kind-upstream kind-down clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -30,7 +30,7 @@ demo: preflight ## a three-node cluster with Landfall on it; stays up until Ctrl
 test: preflight test-unit test-net test-cluster ## every test, with Kubernetes 1.37
 
 test-unit: ## the tests that need no privilege
-	$(CARGO) test --locked --package landfall-core --package landfall-image --package landfall-simulation
+	$(CARGO) test --locked --package landfall-core --package landfall-image --package landfall-simulation --package landfall-conformance
 	$(CARGO) test --locked --package landfall --lib --bins
 	tests/kind/lab-test
 
@@ -43,8 +43,8 @@ test-cluster: ## the tests against a real cluster; LANDFALL_KUBERNETES says of w
 	$(CARGO) $(AS_ROOT) test --locked --package landfall-sandbox -- --test-threads=1; \
 	$(CARGO) $(AS_ROOT) test --locked --package landfall --test controller --test e2e -- --test-threads=1
 
-test-oldest: export LANDFALL_KUBERNETES := 1.30
-test-oldest: preflight test-cluster ## the same against the oldest Kubernetes that Landfall is made for, 1.30
+test-oldest: ## the same against the oldest Kubernetes that Landfall is made for, 1.30
+	@LANDFALL_KUBERNETES=1.30 $(MAKE) --no-print-directory preflight test-cluster
 
 bench: preflight ## measures, and writes docs/benchmarks.md
 	$(TOOLS); export LANDFALL_TOOLS; \
@@ -75,13 +75,13 @@ $(DENY):
 	CARGO_TARGET_DIR=$(CACHE)/cargo-deny-target $(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --root $(CACHE)/cargo-deny-$(DENY_VERSION)
 	rm -rf $(CACHE)/cargo-deny-target
 
-kind: preflight-kind ## a real kind cluster to work in, with Landfall's image loaded; KIND=ipv4-iptables for the other variant
+kind: preflight-image ## a real kind cluster to work in, with Landfall's image loaded; KIND=ipv4-iptables for the other variant
 	@archive=$$(image/build.sh); tests/kind/lab up $(KIND); tests/kind/lab load "$$archive"
 
-kind-e2e: preflight-kind ## tests in real pods on a real kind cluster; KIND=ipv4-iptables for the other variant
-	@tests/kind/run $(KIND)
+kind-e2e: preflight-image ## tests in real pods on a real kind cluster; KIND=ipv4-iptables for the other variant
+	@tests/kind/run
 
-kind-upstream: preflight-kind ## Kubernetes' own load-balancer tests, on a real kind cluster; CASE='part of a name' for some of them
+kind-upstream: preflight-image ## Kubernetes' own load-balancer tests, on a real kind cluster; CASE='part of a name' for some of them
 	@tests/kind/upstream $(if $(CASE),'$(CASE)')
 
 kind-down: ## takes the kind cluster away
@@ -92,9 +92,6 @@ preflight:
 
 preflight-image:
 	@ARCH=$(ARCH) tests/sandbox/preflight.sh
-
-preflight-kind:
-	@ARCH=$(ARCH) tests/sandbox/preflight.sh kind
 
 tools: ## builds the cluster's programs (cached outside target/)
 	@tests/tools/install.sh

@@ -6,8 +6,9 @@ steps=$here/steps
 project=$(cd "$here/../.." && pwd)
 export LANDFALL_CACHE=${LANDFALL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/landfall}
 cache=$LANDFALL_CACHE/kind
-# What a running lab keeps: gone after a reboot, as the lab itself is; a short name, for sockets' have 107 characters at most.
-run=/run/landfall-kind-$(printf %s "$LANDFALL_CACHE" | sha256sum | cut -c1-8)
+# What a running lab keeps: gone after a reboot, as the lab itself is. A machine has one lab at a time: names and sysctls are
+# the machine's.
+run=${LANDFALL_KIND_RUN:-/run/landfall-kind}
 export PATH=$PATH:/usr/sbin:/sbin
 
 say() { printf 'lab: %s\n' "$*" >&2; }
@@ -16,6 +17,15 @@ fail() {
     exit 1
 }
 as_root() { "$project/tests/sandbox/as-root" "$@"; }
+# lock: until this process ends no other changes the lab; LANDFALL_KIND_LOCKED: a caller has seen to it.
+lock() {
+    [ -z "${LANDFALL_KIND_LOCKED:-}" ] || return 0
+    mkdir -p "$LANDFALL_CACHE"
+    exec 9>"$LANDFALL_CACHE/kind.lock"
+    flock --nonblock 9 && return
+    say "waiting for another that uses the lab"
+    flock 9
+}
 
 # fingerprint INPUT...: files by their content, links by where they lead (a tool's target is named by its pins), text as it is.
 fingerprint() {
