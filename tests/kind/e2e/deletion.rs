@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use landfall_kind::cluster::{PATIENCE, apply, get, install, kubectl, list, repository};
 use landfall_sandbox::{objects::addresses, wait_for};
 use serde_json::Value;
+use std::fs;
 
 const FINALIZER: &str = "service.kubernetes.io/load-balancer-cleanup";
 
@@ -22,6 +23,9 @@ fn manifests() -> String {
 
 /// Landfall first: a Service deleted afterwards waits for it, until the README's one line lets it go.
 fn wrong_order() -> Result<()> {
+    let readme = fs::read_to_string(repository("README.md")).context("reading README.md")?;
+    let line = format!("kubectl patch service NAME -p '{}'", release());
+    ensure!(readme.contains(&line), "README.md does not tell this way: {line}");
     kubectl(&["delete", "-k", &manifests(), "--timeout=120s"])?;
     kubectl(&["delete", "service", "requested", "--wait=false"])?;
     let waiting =
