@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn a_known_cause_is_told_and_the_failure_stays_one() {
         let facts = [("families".to_owned(), "two".to_owned())];
-        let causes = cause::parse("bad\nfamilies=two\nThe proof.\n").expect("a file");
+        let causes = cause::parse("bad\nfamilies=two\nno\nThe proof.\n").expect("a file");
         let page = write(&facts, &[case("bad", Some("no"))], &causes);
         assert!(page.contains("**0 of 1 passed.**"), "{page}");
         assert!(page.contains("| bad | **failed**, cause known |"), "{page}");
