@@ -11,7 +11,8 @@ pub fn write(facts: &[(String, String)], cases: &[Case], causes: &[Cause]) -> St
     let mut page = format!(
         "# Kubernetes' own load-balancer tests\n\n\
          Written by `make kind-upstream`, not by hand: the cases with `[Feature:LoadBalancer]` of Kubernetes' `e2e.test`, against \
-         Landfall in a kind cluster, from a client behind a router.\n\n\
+         Landfall in a kind cluster, from a client behind a router. There is a page for each variant of the cluster:\n\
+         [both families, kube-proxy in nftables mode](conformance.md), and [IPv4 alone, in iptables mode](conformance-ipv4-iptables.md).\n\n\
          **{} of {} passed.**\n\n| | |\n|---|---|\n",
         cases.len() - failed.len(),
         cases.len(),
