@@ -35,6 +35,7 @@ struct Silence {
     unanswered: Samples,
     lost: u64,
     sent: u64,
+    discarded: usize,
 }
 
 impl Figures {
@@ -58,7 +59,12 @@ impl Figures {
         }
     }
 
-    /// The same where only ARP was asked.
+    /// A trial more that told nothing of this.
+    pub fn discarded(&mut self, name: &'static str) {
+        self.silence(name).discarded += 1;
+    }
+
+    /// What was missed where only ARP was asked.
     pub fn unanswered(&mut self, name: &'static str, silence: Duration) {
         self.silence(name).unanswered.push(silence);
     }
@@ -149,13 +155,18 @@ fn page(run: &Run, took: Duration) -> Result<String> {
     section(
         &mut page,
         "Silence",
-        "A host beside the cluster sends 1,000 datagrams a second in all to the echo Services' addresses (one pod, on a node that \
+        "A host beside the cluster sends 1,000 datagrams a second in all to the echo Services' addresses (four pods, on a node that \
          owns none), and asks for each by ARP or NDP\nevery 10 ms. Shown is the longest silence of each trial and address; an \
          address of another owner than the one that goes is among them. 0 ms of ARP and NDP: every\nquestion was answered within \
-         10 ms. A node that is stopped with no API server: ARP and NDP alone, as the pod is gone with that server.",
+         10 ms. Where nothing may be lost, a trial that fails while the machine lets datagrams wait that Landfall has no part in \
+         is discarded. While there\nis no API server: ARP and NDP alone, as the pods are gone with that server.",
     );
     let rows = figures.silences.iter().flat_map(|(name, silence)| {
-        let Silence { datagrams, unanswered, lost, sent } = silence;
+        let Silence { datagrams, unanswered, lost, sent, discarded } = silence;
+        let name = match discarded {
+            0 => (*name).to_owned(),
+            _ => format!("{name} (trials discarded: {discarded})"),
+        };
         let by_datagram = (!datagrams.is_empty())
             .then(|| format!("{name} | datagrams ({lost} of {sent} lost) | {}", datagrams.row(ms)));
         by_datagram.into_iter().chain([format!("{name} | ARP and NDP | {}", unanswered.row(ms))])

@@ -29,10 +29,11 @@ pub fn killed(run: &mut Run) -> Result<()> {
 fn replaced(run: &mut Run, end: &str, begin: &str, name: &'static str) -> Result<()> {
     let vip = run.vips()?[0];
     let owner = run.owner(vip)?;
-    let seen = run.under_load(name, |run| {
+    let seen = run.under_load(|run| {
         owner.docker(end)?;
         moved(run, vip, &owner).map(drop)
     })?;
+    run.figures.missed(name, &seen.missed);
     for one in &seen.missed {
         let silence = one.datagrams.longest_silence.max(one.unanswered);
         ensure!(silence < TAKEN_OVER + seen.beside.longest_silence, "{}: silent for {silence:?}, {seen:?}", one.vip);

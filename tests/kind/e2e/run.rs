@@ -105,19 +105,18 @@ impl Run {
         Ok(vips)
     }
 
-    /// Asks all echo Services while `work` runs, and for a second after it, and keeps what was missed.
-    pub fn under_load(&mut self, name: &'static str, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<Seen> {
+    /// Asks all echo Services while `work` runs, and for a second after it.
+    pub fn under_load(&mut self, work: impl FnOnce(&mut Self) -> Result<()>) -> Result<Seen> {
         let vips = self.vips()?.to_vec();
         let load = Load::start(&self.client, &vips, ECHO_PORT, self.beside()?)?;
         work(self)?;
         load.settle(500)?;
         let (missed, beside) = load.stop()?;
-        self.figures.missed(name, &missed);
         Ok(Seen { missed, beside })
     }
 
     /// The same for `work` by which nothing may be lost, after `before`. A trial that fails while the machine is too busy tells
-    /// nothing, and another is made.
+    /// nothing but that, and another is made.
     pub fn lossless(
         &mut self,
         name: &'static str,
@@ -126,12 +125,16 @@ impl Run {
     ) -> Result<()> {
         for _ in 0..TRIALS {
             before(self)?;
-            let seen = self.under_load(name, &mut work)?;
-            let Err(error) = seen.handed_over() else { return self.kept() };
+            let seen = self.under_load(&mut work)?;
+            let Err(error) = seen.handed_over() else {
+                self.figures.missed(name, &seen.missed);
+                return self.kept();
+            };
             if seen.beside.lost() == 0 && seen.beside.longest_silence < BUSY {
                 return Err(error);
             }
             println!("kind-e2e:         the machine is too busy, once more: {error:#}");
+            self.figures.discarded(name);
         }
         bail!("{TRIALS} times the machine was too busy to tell: stop what else runs on it")
     }
