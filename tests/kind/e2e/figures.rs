@@ -70,7 +70,7 @@ impl Figures {
     }
 }
 
-/// With one Service, and with all that the examples make.
+/// With the Services that there are: none yet, or all that the examples make.
 pub fn memory(run: &mut Run) -> Result<()> {
     let count =
         cluster::list(&["services", "-A"])?.iter().filter(|service| service["spec"]["type"] == "LoadBalancer").count();

@@ -18,13 +18,14 @@ use std::{process::ExitCode, time::Instant};
 
 type Step = fn(&mut Run) -> Result<()>;
 
-const STEPS: [(&str, Step); 16] = [
+const STEPS: [(&str, Step); 17] = [
     ("the manifests install both components as they are", installation::installs),
     ("the controller is nobody and has no capability", installation::controller_is_restricted),
     ("the speaker has NET_RAW and nothing else", installation::speaker_is_restricted),
     ("nothing listens on any port", installation::nothing_listens),
+    ("memory at rest is told, with no Service", figures::memory),
     ("every example does what it says", examples::all),
-    ("memory at rest is told", figures::memory),
+    ("memory at rest is told, with all Services of the examples", figures::memory),
     ("nothing is lost while nothing happens", rollout::nothing),
     ("a rolling update of the speakers loses no datagram", rollout::speakers),
     ("a rolling update of the controllers loses no datagram", rollout::controllers),
