@@ -8,13 +8,18 @@ use landfall_bench::{
 };
 use landfall_kind::{
     cluster::{self, PATIENCE, kubectl, repository, text},
-    first::Answers,
+    command,
+    first::{self, Answers},
     load::Missed,
     pod::Pod,
 };
 use landfall_sandbox::wait_for;
 use serde_json::Value;
-use std::{env, fs, path::Path, time::Duration};
+use std::{
+    env, fs,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 /// A node with this label announces nothing.
 const EXCLUDED: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
@@ -82,7 +87,7 @@ pub fn memory(run: &mut Run) -> Result<()> {
 }
 
 /// A speaker alone: another that is told to leave addresses alone cannot take them over, so nothing but the new process can
-/// answer.
+/// answer. What the slowest one logged is printed: an outlier is to be explained.
 pub fn start(run: &mut Run) -> Result<()> {
     let vips = run.vips()?.to_vec();
     let owner = run.owner(vips[0])?;
@@ -104,6 +109,7 @@ pub fn start(run: &mut Run) -> Result<()> {
         })
     };
     alone(run)?;
+    let mut slowest = (Duration::ZERO, String::new());
     for _ in 0..if run.record { 15 } else { 1 } {
         let answers = Answers::start(&run.client, vips[0]);
         let old = Pod::speaker(owner.name())?;
@@ -114,11 +120,25 @@ pub fn start(run: &mut Run) -> Result<()> {
             Ok(new)
         })?;
         alone(run)?;
-        let took = answers.first_after(new.started()?)?;
+        let started = new.started()?;
+        let took = answers.first_after(started)?;
         ensure!(took < STARTED, "the first answer came {took:?} after the start");
         run.figures.start.push(took);
+        if took > slowest.0 {
+            let log = kubectl(&["-n", "landfall-system", "logs", "--timestamps", &new.name])?;
+            slowest = (took, format!("process started at {}\n{log}", time_of_day(started)?.trim()));
+        }
     }
+    let (took, log) = slowest;
+    println!("kind-e2e:         the slowest start, {} to the first answer:\n{log}", ms(took));
     exclude("-")
+}
+
+/// A moment of the clock since boot, as logs write it.
+fn time_of_day(since_boot: Duration) -> Result<String> {
+    let ago = first::since_boot()?.saturating_sub(since_boot);
+    let moment = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.saturating_sub(ago);
+    command::run(&["date", "--utc", "+%T.%3N", "--date", &format!("@{:.3}", moment.as_secs_f64())])
 }
 
 /// Tells what was measured, on a page in `docs/` where it is to be kept.
