@@ -1,11 +1,13 @@
 //! `kubectl apply -k manifests/`, and what the processes in the pods may do then.
 
 use crate::run::Run;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use landfall_kind::{
     cluster::{install, repository},
+    image::Image,
     pod::Pod,
 };
+use std::{env, path::Path};
 
 /// CAP_NET_RAW is number 13.
 const NET_RAW: u64 = 1 << 13;
@@ -17,7 +19,14 @@ pub fn installs(run: &mut Run) -> Result<()> {
     let (controllers, speakers) = (Pod::all("controller")?.len(), Pod::all("speaker")?.len());
     ensure!(controllers == 2, "{controllers} controllers run, not 2");
     ensure!(speakers == run.nodes().len(), "{speakers} speakers run on {} nodes", run.nodes().len());
-    Ok(())
+    loaded()?.runs().context("an older image may run on a cluster that was kept: make kind-down")
+}
+
+/// The image that was loaded for this test.
+pub fn loaded() -> Result<Image> {
+    let archive =
+        env::var_os("LANDFALL_IMAGE").context("LANDFALL_IMAGE names no archive: this runs by `make kind-e2e`")?;
+    Image::of(Path::new(&archive))
 }
 
 pub fn controller_is_restricted(_: &mut Run) -> Result<()> {

@@ -15,6 +15,10 @@ pub struct Pod {
     pub name: String,
     /// Where it runs.
     pub node: Node,
+    /// The image that it asks for.
+    pub image: String,
+    /// The image that it runs, in the kubelet's words.
+    pub image_id: String,
     component: String,
     pid: u32,
 }
@@ -47,7 +51,14 @@ impl Pod {
         let id = container.rsplit('/').next().unwrap_or(container);
         let pid = node.exec(&["crictl", "inspect", "-o", "go-template", "--template", "{{.info.pid}}", id])?;
         let pid = pid.trim().parse().with_context(|| format!("{container} has no process, but {pid:?}"))?;
-        Ok(Self { name: text(pod, "/metadata/name")?.to_owned(), node, component: component.to_owned(), pid })
+        Ok(Self {
+            name: text(pod, "/metadata/name")?.to_owned(),
+            node,
+            image: text(pod, "/spec/containers/0/image")?.to_owned(),
+            image_id: text(pod, "/status/containerStatuses/0/imageID")?.to_owned(),
+            component: component.to_owned(),
+            pid,
+        })
     }
 
     fn proc(&self, file: &str) -> Result<String> {
