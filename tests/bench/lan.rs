@@ -131,11 +131,21 @@ pub fn inside<T: Send>(netns: &Netns, work: impl AsyncFnOnce() -> Result<T> + Se
     })?
 }
 
-/// Asks for one address again and again, and remembers the longest time without an answer.
+/// Asks for one address again and again, and remembers the longest time without an answer, and everyone who answered.
 #[derive(Debug)]
 pub struct Watch {
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<Result<Result<Duration>>>,
+    thread: JoinHandle<Result<Result<Watched>>>,
+}
+
+/// What a [`Watch`] has seen.
+#[derive(Debug, Default)]
+pub struct Watched {
+    /// The longest time between the questions around a gap: from the first that was not answered to the next that was. Zero where
+    /// all were.
+    pub unanswered: Duration,
+    /// Whose answers came, late ones too.
+    pub by: HashSet<MacAddr>,
 }
 
 impl Watch {
@@ -145,37 +155,36 @@ impl Watch {
         let stopping = stop.clone();
         let thread = netns.spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(longest_gap(target, interval, &stopping))
+            runtime.block_on(watch(target, interval, &stopping))
         });
         Self { stop, thread }
     }
 
-    /// Stops, and says the longest time between the questions around a gap: from the first that was not answered to the next
-    /// that was. Zero where all were.
+    /// Stops, and says what was seen.
     ///
     /// # Errors
     /// What went wrong meanwhile.
-    pub fn stop(self) -> Result<Duration> {
+    pub fn stop(self) -> Result<Watched> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().map_err(|_| anyhow::anyhow!("the asking thread panicked"))??
     }
 }
 
-async fn longest_gap(target: IpAddr, interval: Duration, stop: &AtomicBool) -> Result<Duration> {
+async fn watch(target: IpAddr, interval: Duration, stop: &AtomicBool) -> Result<Watched> {
     let mut asker = Asker::open().await?;
-    let mut longest = Duration::ZERO;
+    let mut seen = Watched::default();
     let mut unanswered = None;
     while !stop.load(Ordering::Relaxed) {
         let asked = Instant::now();
-        match asker.ask(target, interval).await? {
-            None => {
-                unanswered.get_or_insert(asked);
-            }
-            Some(_) => {
-                longest = longest.max(unanswered.take().map_or(Duration::ZERO, |since: Instant| asked - since));
-                tokio::time::sleep(interval.saturating_sub(asked.elapsed())).await;
-            }
+        let by = asker.answerers(target, interval).await?;
+        if by.is_empty() {
+            unanswered.get_or_insert(asked);
+        } else {
+            seen.unanswered =
+                seen.unanswered.max(unanswered.take().map_or(Duration::ZERO, |since: Instant| asked - since));
+            seen.by.extend(by);
         }
     }
-    Ok(longest.max(unanswered.map_or(Duration::ZERO, |since| since.elapsed())))
+    seen.unanswered = seen.unanswered.max(unanswered.map_or(Duration::ZERO, |since| since.elapsed()));
+    Ok(seen)
 }

@@ -79,7 +79,7 @@ fn try_once(lab: &Lab, vip: IpAddr, fault: Fault, figures: &mut Figures) -> Resu
         moved(lab, vip, &owner)?;
     }
     probe.wait_answers(500, PATIENCE)?;
-    let (report, unanswered) = (probe.stop()?, watch.stop()?);
+    let (report, unanswered) = (probe.stop()?, watch.stop()?.unanswered);
     figures.datagrams.push(report.longest_silence);
     figures.arp.push(unanswered);
     figures.lost = (figures.lost.0 + report.lost(), figures.lost.1 + report.sent);

@@ -58,7 +58,7 @@ impl Figures {
         let silence = self.silence(name);
         for one in missed {
             silence.datagrams.push(one.datagrams.longest_silence);
-            silence.unanswered.push(one.unanswered);
+            silence.unanswered.push(one.watched.unanswered);
             silence.lost += one.datagrams.lost();
             silence.sent += one.datagrams.sent;
         }

@@ -35,7 +35,7 @@ fn replaced(run: &mut Run, end: &str, begin: &str, name: &'static str) -> Result
     })?;
     run.figures.missed(name, &seen.missed);
     for one in &seen.missed {
-        let silence = one.datagrams.longest_silence.max(one.unanswered);
+        let silence = one.datagrams.longest_silence.max(one.watched.unanswered);
         ensure!(silence < TAKEN_OVER + seen.beside.longest_silence, "{}: silent for {silence:?}, {seen:?}", one.vip);
     }
     let owners = owners(run)?;
@@ -97,7 +97,7 @@ pub fn without_api_server(run: &mut Run) -> Result<()> {
     owner.docker("kill")?;
     moved(run, vips[0], &owner)?;
     for (vip, watch) in watches {
-        let silence = watch.stop()?;
+        let silence = watch.stop()?.unanswered;
         run.figures.unanswered("owner's node killed while there is no API server", silence);
         ensure!(silence < TAKEN_OVER, "{vip}: nobody answered for {silence:?}");
     }

@@ -180,9 +180,10 @@ pub struct Seen {
 impl Seen {
     /// No datagram was lost, and nobody had to wait for an answer as after a crash.
     fn handed_over(&self) -> Result<()> {
-        for Missed { vip, datagrams, unanswered } in &self.missed {
+        for Missed { vip, datagrams, watched } in &self.missed {
+            let unanswered = watched.unanswered;
             ensure!(datagrams.lost() == 0, "{vip}: {} datagrams were lost, {self:?}", datagrams.lost());
-            ensure!(*unanswered < HANDED_OVER, "{vip}: nobody answered for {unanswered:?}, {self:?}");
+            ensure!(unanswered < HANDED_OVER, "{vip}: nobody answered for {unanswered:?}, {self:?}");
         }
         Ok(())
     }

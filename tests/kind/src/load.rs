@@ -2,7 +2,7 @@
 
 use crate::client::Host;
 use anyhow::Result;
-use landfall_bench::lan::Watch;
+use landfall_bench::lan::{Watch, Watched};
 use landfall_sandbox::{Probe, ProbeReport};
 use std::{
     net::{IpAddr, SocketAddr},
@@ -24,14 +24,14 @@ pub struct Load {
 }
 
 /// What was missed at one address.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Missed {
     /// The address.
     pub vip: IpAddr,
     /// The datagrams.
     pub datagrams: ProbeReport,
-    /// The longest time in which nobody answered for the address by ARP or NDP.
-    pub unanswered: Duration,
+    /// The answers for the address by ARP or NDP.
+    pub watched: Watched,
 }
 
 impl Load {
@@ -64,7 +64,7 @@ impl Load {
     /// What went wrong meanwhile.
     pub fn stop(self) -> Result<(Vec<Missed>, ProbeReport)> {
         let stop = |(vip, probe, watch): (IpAddr, Probe, Watch)| {
-            Ok(Missed { vip, datagrams: probe.stop()?, unanswered: watch.stop()? })
+            Ok(Missed { vip, datagrams: probe.stop()?, watched: watch.stop()? })
         };
         let missed = self.asked.into_iter().map(stop).collect::<Result<_>>()?;
         Ok((missed, self.beside.stop()?))
