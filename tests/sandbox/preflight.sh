@@ -74,9 +74,15 @@ version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//; s/[^0-9
 # --- Room. What earlier builds have taken already counts.
 memory=$(awk '/^MemTotal:/ { print int($2 / 1024) }' /proc/meminfo)
 [ "$memory" -ge 3700 ] || lacks "memory: 4 GB (here: $memory MB)"
+room=15000
+[ "${1:-}" != kind ] || room=25000
 free=$(df -Pm "$root" | awk 'NR == 2 { print $4 }')
-taken=$(du -smc "${CARGO_TARGET_DIR:-$root/target}" "$cache" 2>/dev/null | awk 'END { print $1 }')
-[ $((free + ${taken:-0})) -ge 15000 ] || lacks "disk: 15 GB free at $root (here: $free MB, and ${taken:-0} MB built already)"
+if [ "$free" -lt $room ]; then
+    mapfile -t caches < <(go env GOCACHE GOMODCACHE 2>/dev/null)
+    taken=$(du -smc "${CARGO_TARGET_DIR:-$root/target}" "$cache" "${caches[@]}" 2>/dev/null | awk 'END { print $1 }')
+    [ $((free + ${taken:-0})) -ge $room ] ||
+        lacks "disk: $((room / 1000)) GB free at $root (here: $free MB, and ${taken:-0} MB built already)"
+fi
 
 # --- The kernel: namespaces, and the devices and rules that the sandbox makes in them.
 if [ "$(command -v ip nft unshare | wc -l)" = 3 ] && { [ "$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
