@@ -29,7 +29,8 @@ impl Figures {
     pub fn page(&self) -> String {
         let mut page = String::from(
             "# Benchmarks\n\nWritten by `make bench`; not to be edited. Cluster, Landfall and client share one machine, so \
-             what is measured includes\nwaiting for a processor. Percentiles are nearest rank.\n\n",
+             what is measured includes\nwaiting for a processor. Percentiles are nearest rank.\n[benchmarks-kind.md](benchmarks-kind.md) has \
+             real pods on a kind cluster.\n\n",
         );
         table(&mut page, "what | value", self.machine.iter().map(|(what, value)| format!("{what} | {value}")));
         self.allocation(&mut page);
