@@ -1,8 +1,8 @@
-# Sourced by `run` and `upstream`: a kind cluster for one test, from its start to its end, that nobody else has a part in.
+# Sourced by `run` and `upstream`, which set `test` to their name: a kind cluster for one test, from its start to its end, that
+# nobody else has a part in.
 # KIND=ipv4-iptables: the other variant. KEEP=1: the cluster stays up afterwards.
 . "$(dirname "${BASH_SOURCE[0]}")/steps/common.sh"
 cd "$project"
-test=kind-$(basename "$0")
 lab=$here/lab
 cargo=${CARGO:-cargo}
 variant=${KIND:-nftables}
