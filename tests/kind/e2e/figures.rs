@@ -110,7 +110,7 @@ pub fn start(run: &mut Run) -> Result<()> {
     };
     alone(run)?;
     let mut slowest = (Duration::ZERO, String::new());
-    for _ in 0..if run.record { 15 } else { 1 } {
+    for _ in 0..if run.record { 12 } else { 1 } {
         let answers = Answers::start(&run.client, vips[0]);
         let old = Pod::speaker(owner.name())?;
         kubectl(&["-n", "landfall-system", "delete", "pod", &old.name])?;

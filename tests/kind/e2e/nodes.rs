@@ -58,7 +58,7 @@ fn replaced(
     for (one, (_, owner)) in seen.missed.iter().zip(&owners) {
         alone(one.vip, &one.watched, owner)?;
         let lost = one.datagrams.lost();
-        ensure!(lost == 0 || seen.beside.lost() > 0, "{}: {lost} datagrams were lost, {seen:?}", one.vip);
+        ensure!(lost == 0 || seen.is_busy(), "{}: {lost} datagrams were lost, {seen:?}", one.vip);
     }
     run.look_again()?;
     same(run, &owners)

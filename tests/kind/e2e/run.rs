@@ -130,7 +130,7 @@ impl Run {
                 self.figures.missed(name, &seen.missed);
                 return self.kept();
             };
-            if seen.beside.lost() == 0 && seen.beside.longest_silence < BUSY {
+            if !seen.is_busy() {
                 return Err(error);
             }
             println!("kind-e2e:         the machine is too busy, once more: {error:#}");
@@ -178,6 +178,11 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Whether the machine was too busy to tell what Landfall loses.
+    pub fn is_busy(&self) -> bool {
+        self.beside.lost() > 0 || self.beside.longest_silence >= BUSY
+    }
+
     /// No datagram was lost, and nobody had to wait for an answer as after a crash.
     fn handed_over(&self) -> Result<()> {
         for Missed { vip, datagrams, watched } in &self.missed {
