@@ -5,8 +5,8 @@ use super::{
     object::{lean_metadata, stands_for},
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use landfall_core::config::Labels;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// A Node as it is sent.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -51,7 +51,7 @@ pub struct Node {
     /// Its name.
     pub name: String,
     /// Its labels.
-    pub labels: BTreeMap<String, String>,
+    pub labels: Labels,
     /// Why it must not announce, if it must not.
     pub excluded: Option<Exclusion>,
 }
@@ -60,7 +60,7 @@ impl Node {
     /// Projects `object`.
     pub fn new(object: NodeObject) -> Self {
         let NodeObject { metadata, spec } = object;
-        let labels = metadata.labels.unwrap_or_default();
+        let labels: Labels = metadata.labels.into_iter().flatten().collect();
         // Presence excludes, and only a plain "false" includes again: older clusters knew presence alone.
         let labelled = labels.get(names::EXCLUDE_NODE).is_some_and(|value| !is_false(value));
         let excluded = if metadata.deletion_timestamp.is_some() {

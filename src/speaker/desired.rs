@@ -14,7 +14,7 @@ use crate::cluster::{
 use landfall_core::{
     addr::Family,
     alloc::ServiceKey,
-    config::{self, Config, Reach},
+    config::{self, Config, Labels, Reach},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -69,7 +69,7 @@ pub struct Desired {
     /// Those of them that an edit has left without a pool.
     orphans: Vec<IpAddr>,
     config: Arc<Config>,
-    labels: BTreeMap<String, String>,
+    labels: Labels,
 }
 
 impl Desired {
@@ -171,7 +171,7 @@ impl Inputs {
                     }
                     None => Ok(()),
                 };
-                let pool = config.pools.iter().position(|pool| pool.lists(*vip));
+                let pool = config.position_of(*vip);
                 (*vip, Vip { service: service.key.clone(), pool, here })
             })
         });
@@ -279,7 +279,7 @@ pub(super) mod tests {
     }
 
     fn node(excluded: Option<Exclusion>) -> Seen {
-        let labels = [("role".to_owned(), "edge".to_owned())].into();
+        let labels = Labels::from([("role", "edge")]);
         Seen::Node(Change::Applied(Node { name: "n1".into(), labels, excluded }))
     }
 

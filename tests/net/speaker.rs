@@ -12,11 +12,11 @@ use landfall::{
 };
 use landfall_core::{
     alloc::ServiceKey,
+    config::Labels,
     elect::{Election, Identity, Input, Now, Output, Timing},
     wire::{arp, ethernet::MacAddr, heartbeat::SpeakerName},
 };
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     thread::ScopedJoinHandle,
     time::{Duration, Instant},
@@ -35,7 +35,7 @@ fn desired() -> Desired {
     let config = format!("pools: [{{name: a, addresses: [{VIP}]}}]");
     for seen in [
         Seen::Service(Change::Applied(Announced { key, uid: "1".into(), vips, recorded: true, local: false })),
-        Seen::Node(Change::Applied(Node { name: "n1".into(), labels: BTreeMap::new(), excluded: None })),
+        Seen::Node(Change::Applied(Node { name: "n1".into(), labels: Labels::default(), excluded: None })),
         Seen::Accepted(Change::Applied(Accepted { config: Some(config), cluster: Some("c".into()) })),
         Seen::Service(Change::Synced),
         Seen::Slice(Change::Synced),

@@ -1,12 +1,12 @@
 //! Announcements: which nodes and interfaces answer for which pools.
 
 use super::{
+    Labels,
     diagnostic::{Fault, Position},
     fields::{Findings, Schema},
     selector::Selector,
     tree::Node,
 };
-use std::collections::BTreeMap;
 
 /// One element of `announcements`. An empty list restricts nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Announcement {
     }
 
     /// Whether a node with these labels announces.
-    pub fn selects_node(&self, labels: &BTreeMap<String, String>) -> bool {
+    pub fn selects_node(&self, labels: &Labels) -> bool {
         self.node_selectors.is_empty() || self.node_selectors.iter().any(|selector| selector.matches(labels))
     }
 
@@ -59,9 +59,7 @@ impl Announcement {
     pub(super) fn read(node: &Node, path: &str, findings: &mut Findings) -> Read {
         let fields = findings.fields(node, path, &ANNOUNCEMENT);
         let pools = fields.texts(findings, "pools");
-        let selectors = fields.list(findings, "nodeSelectors");
-        let node_selectors =
-            selectors.into_iter().filter_map(|(path, node)| Selector::read(node, &path, findings)).collect();
+        let node_selectors = Selector::read_list(&fields, "nodeSelectors", findings);
         let mut interfaces = Vec::new();
         for (path, pattern, at) in fields.texts(findings, "interfaces") {
             if !is_interface(pattern) {

@@ -140,6 +140,20 @@ pub enum Fault {
         /// Where the first one is named.
         first: Position,
     },
+    /// More pools than can be kept in order.
+    #[error("there are {0} pools, at most {most} are possible: put several ranges into one pool", most = super::POOLS)]
+    TooManyPools(usize),
+    /// No name for a namespace.
+    #[error("{0:?} is no name of a namespace: it has at most 63 lower-case letters, digits and '-'")]
+    NamespaceName(String),
+    /// None of the words that may stand there.
+    #[error("found {found:?}: write one of {}", known.join(", "))]
+    Choice {
+        /// What it is.
+        found: String,
+        /// The words that may stand there.
+        known: Vec<&'static str>,
+    },
     /// No addresses.
     #[error("{0}")]
     Block(#[from] BlockError),
@@ -176,7 +190,7 @@ pub enum Fault {
     #[error("there is no pool {0:?}: name one that is listed under pools")]
     UnknownPool(String),
     /// An empty selector among others.
-    #[error("an empty selector selects every node: remove it, or the whole list, to mean that")]
+    #[error("an empty selector selects everything: remove it, or the whole list, to mean that")]
     EmptySelector,
     /// No label key.
     #[error(
@@ -200,7 +214,7 @@ pub enum Fault {
     #[error("{0} takes no values: remove them, or use In or NotIn")]
     ValuesForbidden(&'static str),
     /// No label can satisfy the selector.
-    #[error("the selector can match no node: its requirements for the label {0:?} contradict each other")]
+    #[error("the selector can match nothing: its requirements for the label {0:?} contradict each other")]
     Contradiction(String),
     /// No interface.
     #[error(

@@ -2,8 +2,10 @@
 
 use super::{
     diagnostic::{Diagnostic, Fault, Position},
+    duration,
     tree::{Node, Value},
 };
+use std::time::Duration;
 
 /// What was found wrong so far.
 #[derive(Debug, Default)]
@@ -162,16 +164,45 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A whole number that fits `i32`; 0 when it is absent.
-    pub fn integer(&self, findings: &mut Findings, key: &str) -> i32 {
-        let Some(node) = self.node(key) else { return 0 };
+    /// A whole number of a type whose range is `expected`; 0 when it is absent.
+    pub fn integer<T: TryFrom<i128> + Default>(&self, findings: &mut Findings, key: &str, expected: &'static str) -> T {
+        let Some(node) = self.node(key) else { return T::default() };
         if let Value::Integer(value) = node.value
-            && let Ok(value) = i32::try_from(value)
+            && let Ok(value) = T::try_from(value)
         {
             return value;
         }
-        findings.wrong_type(node, &self.path(key), "a whole number from -2147483648 to 2147483647");
-        0
+        findings.wrong_type(node, &self.path(key), expected);
+        T::default()
+    }
+
+    /// A span of time; `default` when it is absent.
+    pub fn duration(&self, findings: &mut Findings, key: &str, default: Duration) -> Duration {
+        let Some(node) = self.node(key) else { return default };
+        let text = match &node.value {
+            Value::Integer(0) => "0",
+            Value::Text(text) => text,
+            _ => "",
+        };
+        duration::parse(text).unwrap_or_else(|| {
+            findings.wrong_type(node, &self.path(key), "a span of time of at most a year, such as 60s or 1h30m");
+            default
+        })
+    }
+
+    /// One of the words in `choices`; the first when it is absent.
+    pub fn choice<T: Copy>(&self, findings: &mut Findings, key: &str, choices: &[(&'static str, T)]) -> T {
+        let default = choices[0].1;
+        let Some(node) = self.node(key) else { return default };
+        let Some(text) = findings.text(node, &self.path(key)) else { return default };
+        match choices.iter().find(|(word, _)| *word == text) {
+            Some((_, choice)) => *choice,
+            None => {
+                let known = choices.iter().map(|(word, _)| *word).collect();
+                findings.error(node.at, &self.path(key), Fault::Choice { found: text.to_owned(), known });
+                default
+            }
+        }
     }
 }
 

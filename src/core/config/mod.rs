@@ -4,9 +4,12 @@
 //! should be (`fields`), and each part of the configuration checks its own (`pool`, `announcement`, `selector`). All
 //! that is wrong is collected, so that a user mends a text once.
 
+mod admission;
 mod announcement;
 mod diagnostic;
+mod duration;
 mod fields;
+mod labels;
 mod pool;
 #[cfg(test)]
 mod properties;
@@ -15,28 +18,49 @@ mod selector;
 mod tests;
 mod tree;
 
+pub use admission::{Admission, Barrier};
 pub use announcement::{Announcement, Reach};
 pub use diagnostic::{Diagnostic, Errors, Fault, Position};
-pub use pool::Pool;
+pub use labels::Labels;
+pub use pool::{Pool, Sharing};
 pub use selector::Selector;
 
+use crate::addr::{Family, Range, number};
 use fields::{Findings, Schema};
-use std::{cmp::Reverse, collections::BTreeMap, net::IpAddr};
+use std::{cmp::Reverse, collections::BTreeMap, net::IpAddr, time::Duration};
 
 /// A checked configuration.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The pools in the order in which they are looked at: by priority, the higher first, then by name. No address is
-    /// in two of them, and none is without addresses.
+    /// The pools in the order in which they are looked at: those that are for some Services only come first; then by
+    /// priority, the higher first; then by name. No address is in two of them, and none is without addresses.
     pub pools: Vec<Pool>,
     /// The announcements, in the order of the text.
     pub announcements: Vec<Announcement>,
+    /// How long a released address rests before another Service may have it.
+    pub quarantine: Duration,
+    /// How long a deleted Service's address is remembered for its name.
+    pub reuse: Duration,
+    index: Index,
+}
+
+/// What an empty text means.
+impl Default for Config {
+    fn default() -> Self {
+        let (quarantine, reuse) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
+        Self { pools: Vec::new(), announcements: Vec::new(), quarantine, reuse, index: Index::default() }
+    }
 }
 
 impl Config {
     /// The pool of this name.
     pub fn pool(&self, name: &str) -> Option<&Pool> {
-        self.pools.iter().find(|pool| pool.name == name)
+        self.position(name).map(|position| &self.pools[position])
+    }
+
+    /// Where in `pools` the pool of this name is.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.index.by_name.get(name).copied()
     }
 
     /// What it comes to, for people: its pools.
@@ -50,7 +74,14 @@ impl Config {
     /// The pool that lists `address`, be it excluded from allocation or not: a Service keeps an address that an edit
     /// has excluded.
     pub fn pool_of(&self, address: IpAddr) -> Option<&Pool> {
-        self.pools.iter().find(|pool| pool.lists(address))
+        self.position_of(address).map(|position| &self.pools[position])
+    }
+
+    /// Where in `pools` the pool that lists `address` is.
+    pub fn position_of(&self, address: IpAddr) -> Option<usize> {
+        let place = (Family::of(address), number(address));
+        let (&(family, _), &(last, position)) = self.index.by_range.range(..=place).next_back()?;
+        (family == place.0 && place.1 <= last).then_some(position)
     }
 
     /// The announcements for the pool of this name. Several: the union of what they allow. When none is configured at
@@ -63,10 +94,28 @@ impl Config {
     }
 
     /// What of the pool of this name an interface of a node with these labels may announce.
-    pub fn reach(&self, pool: &str, labels: &BTreeMap<String, String>, interface: &str) -> Reach {
+    pub fn reach(&self, pool: &str, labels: &Labels, interface: &str) -> Reach {
         let announcements = self.announcements_for(pool);
         let selected = announcements.iter().filter(|announcement| announcement.selects_node(labels));
         selected.map(|announcement| announcement.allows_interface(interface)).max().unwrap_or(Reach::None)
+    }
+}
+
+/// Where in [`Config::pools`] a pool is: by its name, and by the beginning of each range that it lists, with the range's end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Index {
+    by_name: BTreeMap<String, usize>,
+    by_range: BTreeMap<(Family, u128), (u128, usize)>,
+}
+
+impl Index {
+    fn new(pools: &[Pool]) -> Self {
+        let by_name = pools.iter().enumerate().map(|(position, pool)| (pool.name.clone(), position)).collect();
+        let ranges = |(position, pool): (usize, &Pool)| {
+            let range = move |range: &Range| ((range.family, range.first), (range.last, position));
+            pool.listed.iter().map(range).collect::<Vec<_>>()
+        };
+        Self { by_name, by_range: pools.iter().enumerate().flat_map(ranges).collect() }
     }
 }
 
@@ -79,7 +128,10 @@ pub struct Parsed {
     pub warnings: Vec<Diagnostic>,
 }
 
-const CONFIG: Schema = Schema { known: &["pools", "announcements"], future: &["quarantine", "reuse"] };
+const CONFIG: Schema = Schema { known: &["pools", "announcements", "quarantine", "reuse"], future: &[] };
+
+/// More pools are refused: an allocation may have to look at each.
+const POOLS: usize = 4096;
 
 /// Reads and checks a configuration.
 ///
@@ -90,8 +142,12 @@ pub fn parse(text: &str) -> Result<Parsed, Errors> {
     let mut findings = Findings::default();
     let fields = findings.fields(&root, "", &CONFIG);
 
-    let (mut pools, names) = pool::read_pools(&fields.list(&mut findings, "pools"), &mut findings);
-    pools.sort_by(|a, b| (Reverse(a.priority), &a.name).cmp(&(Reverse(b.priority), &b.name)));
+    let listed = fields.list(&mut findings, "pools");
+    if let Some((path, node)) = listed.get(POOLS) {
+        findings.error(node.at, path, Fault::TooManyPools(listed.len()));
+    }
+    let (mut pools, names) = pool::read_pools(&listed, &mut findings);
+    pools.sort_by_cached_key(|pool| (pool.admission.is_open(), Reverse(pool.priority), pool.name.clone()));
 
     let mut announcements = Vec::new();
     for (path, node) in fields.list(&mut findings, "announcements") {
@@ -104,7 +160,11 @@ pub fn parse(text: &str) -> Result<Parsed, Errors> {
         announcements.push(read.announcement);
     }
 
-    let config = Config { pools, announcements };
+    let defaults = Config::default();
+    let quarantine = fields.duration(&mut findings, "quarantine", defaults.quarantine);
+    let reuse = fields.duration(&mut findings, "reuse", defaults.reuse);
+    let index = Index::new(&pools);
+    let config = Config { pools, announcements, quarantine, reuse, index };
     if names.is_empty() {
         findings.warn(root.at, "", Fault::NoPools);
     }

@@ -1,6 +1,7 @@
 //! Pools: named sets of addresses, which nobody else's pool may share.
 
 use super::{
+    admission::Admission,
     diagnostic::{Fault, Position},
     fields::{Fields, Findings, Schema},
     selector::is_dns_name,
@@ -19,10 +20,28 @@ pub struct Pool {
     pub auto_assign: bool,
     /// Higher ones are looked at first.
     pub priority: i32,
+    /// Whom it is for.
+    pub admission: Admission,
+    /// Who may share one of its addresses.
+    pub sharing: Sharing,
+    /// How many of its addresses one namespace may hold; 0: no limit.
+    pub per_namespace: u32,
     /// The addresses that may be handed out: what it lists, without what is excluded or reserved.
     pub addresses: AddressSet,
     /// What it lists, ascending.
     pub(super) listed: Vec<Range>,
+}
+
+/// Which Services with one sharing key may share an address.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sharing {
+    /// Those of one namespace.
+    #[default]
+    Namespace,
+    /// Those of any namespace.
+    All,
+    /// None.
+    None,
 }
 
 impl Pool {
@@ -44,9 +63,24 @@ impl Pool {
 }
 
 const POOL: Schema = Schema {
-    known: &["name", "addresses", "exclude", "autoAssign", "avoidEdgeAddresses", "priority"],
-    future: &["namespaces", "namespaceSelectors", "serviceSelectors", "sharing", "perNamespace"],
+    known: &[
+        "name",
+        "addresses",
+        "exclude",
+        "autoAssign",
+        "avoidEdgeAddresses",
+        "priority",
+        "namespaces",
+        "namespaceSelectors",
+        "serviceSelectors",
+        "sharing",
+        "perNamespace",
+    ],
+    future: &[],
 };
+
+const SHARING: [(&str, Sharing); 3] =
+    [("namespace", Sharing::Namespace), ("all", Sharing::All), ("none", Sharing::None)];
 
 /// More addresses in one range would have too many edges: a /8 has 131,072.
 const EDGE_LIMIT: u128 = 1 << 24;
@@ -70,10 +104,14 @@ pub(super) fn read_pools<'a>(
         let fields = findings.fields(node, path, &POOL);
         let name = read_name(&fields, &mut names, findings);
         let auto_assign = fields.boolean(findings, "autoAssign", true);
-        let priority = fields.integer(findings, "priority");
+        let priority = fields.integer(findings, "priority", "a whole number from -2147483648 to 2147483647");
+        let admission = Admission::read(&fields, findings);
+        let sharing = fields.choice(findings, "sharing", &SHARING);
+        let per_namespace = fields.integer(findings, "perNamespace", "a whole number from 0 to 4294967295");
         let (listed, addresses) = read_addresses(&fields, &mut entries, findings);
         if let Some(name) = name {
-            pools.push(Pool { name: name.to_owned(), auto_assign, priority, addresses, listed });
+            let name = name.to_owned();
+            pools.push(Pool { name, auto_assign, priority, admission, sharing, per_namespace, addresses, listed });
         }
     }
     find_overlaps(&entries, findings);

@@ -1,11 +1,12 @@
 //! Kubernetes label selectors: the text becomes a checked [`Selector`], which labels match or do not.
 
 use super::{
+    Labels,
     diagnostic::{Fault, Position},
     fields::{Fields, Findings, Schema},
     tree::Node,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A label selector (`metav1.LabelSelector`): all requirements must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,8 +43,8 @@ impl Operator {
 
 impl Selector {
     /// Whether an object with these labels is selected.
-    pub fn matches(&self, labels: &BTreeMap<String, String>) -> bool {
-        self.requirements.iter().all(|r| r.operator.admits(labels.get(&r.key).map(String::as_str)))
+    pub fn matches(&self, labels: &Labels) -> bool {
+        self.requirements.iter().all(|r| r.operator.admits(labels.get(&r.key)))
     }
 
     /// A label for which no value, nor its absence, satisfies all requirements.
@@ -65,7 +66,13 @@ impl Selector {
         })
     }
 
-    pub(super) fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
+    /// Reads a list of selectors; those with an error are left out.
+    pub(super) fn read_list(fields: &Fields<'_>, key: &str, findings: &mut Findings) -> Vec<Self> {
+        let list = fields.list(findings, key);
+        list.into_iter().filter_map(|(path, node)| Self::read(node, &path, findings)).collect()
+    }
+
+    fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
         let errors = findings.errors.len();
         let fields = findings.fields(node, path, &SELECTOR);
         let mut selector = Self::default();
@@ -188,12 +195,8 @@ mod tests {
 
     #[test]
     fn labels_match_as_in_kubernetes() {
-        let labels = |text: &str| -> BTreeMap<String, String> {
-            text.split_whitespace()
-                .map(|pair| pair.split_once('=').unwrap())
-                .map(|(k, v)| (k.into(), v.into()))
-                .collect()
-        };
+        let labels =
+            |text: &str| -> Labels { text.split_whitespace().map(|pair| pair.split_once('=').unwrap()).collect() };
         for (text, matching, other) in [
             ("matchLabels: {role: edge}", "role=edge zone=a", "role=core"),
             ("matchLabels: {role: edge, zone: a}", "role=edge zone=a", "role=edge"),

@@ -46,6 +46,13 @@ pools:
   autoAssign: false
   avoidEdgeAddresses: true
   priority: 7
+  namespaces: [shop]
+  namespaceSelectors: [{matchLabels: {team: web}}]
+  serviceSelectors: [{matchLabels: {app: web}}, {matchExpressions: [{key: app, operator: DoesNotExist}]}]
+  sharing: all
+  perNamespace: 3
+quarantine: 1m30s
+reuse: 0
 announcements:
 - pools: [plain]
   nodeSelectors:
@@ -58,6 +65,12 @@ announcements:
     let [chosen, plain] = &config.pools[..] else { panic!("{config:?}") };
     assert_eq!((chosen.name.as_str(), chosen.auto_assign, chosen.priority), ("chosen", false, 7));
     assert_eq!((plain.name.as_str(), plain.auto_assign, plain.priority), ("plain", true, 0));
+    assert_eq!((chosen.sharing, chosen.per_namespace), (Sharing::All, 3));
+    assert_eq!((plain.sharing, plain.per_namespace), (Sharing::Namespace, 0));
+    assert!(plain.admission.is_open() && !chosen.admission.is_open());
+    assert_eq!((config.quarantine, config.reuse), (Duration::from_secs(90), Duration::ZERO));
+    let default = accept(&pool("198.51.100.7"));
+    assert_eq!((default.quarantine, default.reuse), (Duration::from_secs(60), Duration::from_secs(86400)));
     // 256 less the upper half, .0 and .10.
     assert_eq!(chosen.size(Family::V4), 126);
     assert_eq!(chosen.addresses.lowest(Family::V4), Some(ip("203.0.113.1")));
@@ -83,6 +96,76 @@ fn pools_are_looked_at_by_priority_then_name_however_they_are_listed() {
 }
 
 #[test]
+fn pools_for_some_services_only_are_looked_at_before_those_for_all() {
+    let config = accept(
+        "pools:\n- {name: open, addresses: [198.51.100.1], priority: 9}\n\
+         - {name: z, addresses: [198.51.100.2], namespaces: [shop], priority: -1}\n\
+         - {name: y, addresses: [198.51.100.3], serviceSelectors: [{matchLabels: {a: b}}]}\n\
+         - {name: x, addresses: [198.51.100.4], namespaceSelectors: [{matchLabels: {a: b}}], priority: -1}\n",
+    );
+    let names: Vec<&str> = config.pools.iter().map(|pool| &*pool.name).collect();
+    assert_eq!(names, ["y", "x", "z", "open"]);
+}
+
+#[test]
+fn a_pool_admits_by_namespace_or_its_labels_and_by_the_services_own() {
+    let team = Labels::from([("team", "web")]);
+    let app = Labels::from([("app", "web")]);
+    let none = Labels::default();
+    let names = "namespaces: [shop]";
+    let selectors = "namespaceSelectors: [{matchLabels: {team: web}}]";
+    let negative = "namespaceSelectors: [{matchExpressions: [{key: team, operator: DoesNotExist}]}]";
+    let services = "serviceSelectors: [{matchLabels: {app: web}}, {matchLabels: {app: api}}]";
+    for (restrictions, namespace, of_namespace, own, expected) in [
+        (String::new(), "shop", None, &none, Ok(())),
+        ("namespaces: []".to_owned(), "shop", None, &none, Ok(())),
+        (names.to_owned(), "shop", None, &none, Ok(())),
+        (names.to_owned(), "other", Some(&team), &app, Err(Barrier::Namespace)),
+        (selectors.to_owned(), "other", Some(&team), &none, Ok(())),
+        (selectors.to_owned(), "other", Some(&none), &none, Err(Barrier::Namespace)),
+        // A namespace that is not known yet has no labels that could be judged, nor the lack of any.
+        (negative.to_owned(), "other", Some(&none), &none, Ok(())),
+        (negative.to_owned(), "other", None, &none, Err(Barrier::Namespace)),
+        (format!("{names}, {selectors}"), "shop", Some(&none), &none, Ok(())),
+        (format!("{names}, {selectors}"), "other", Some(&team), &none, Ok(())),
+        (services.to_owned(), "other", None, &app, Ok(())),
+        (services.to_owned(), "other", None, &team, Err(Barrier::Labels)),
+        (format!("{names}, {services}"), "shop", None, &none, Err(Barrier::Labels)),
+        (format!("{names}, {services}"), "other", None, &app, Err(Barrier::Namespace)),
+    ] {
+        let text = format!("pools: [{{name: a, addresses: [198.51.100.1], {restrictions}}}]\n");
+        let judged = accept(&text).pools[0].admission.judge(namespace, of_namespace, own);
+        assert_eq!(judged, expected, "{text} {namespace} {of_namespace:?} {own:?}");
+    }
+}
+
+#[test]
+fn more_pools_than_can_be_kept_in_order_are_an_error() {
+    let text = |count: u32| {
+        let address = |number: u32| std::net::Ipv4Addr::from_bits(0xc633_6400 + number);
+        let pool = |number| format!("- {{name: p{number}, addresses: [{}]}}\n", address(number));
+        format!("pools:\n{}", (0..count).map(pool).collect::<String>())
+    };
+    assert_eq!(accept(&text(4096)).pools.len(), 4096);
+    assert_eq!(errors(&text(4098)), [("4098:3 pools[4096]".into(), Fault::TooManyPools(4098))]);
+}
+
+#[test]
+fn a_restriction_that_is_none_is_an_error() {
+    let at = |key: &str, value: &str| errors(&format!("pools:\n- {{name: a, addresses: [1.1.1.1], {key}: {value}}}\n"));
+    let selector = |key: &str| vec![(format!("2:{} pools[0].{key}[0]", 38 + key.len()), Fault::EmptySelector)];
+    assert_eq!(at("serviceSelectors", "[{}]"), selector("serviceSelectors"));
+    assert_eq!(at("namespaceSelectors", "[{}]"), selector("namespaceSelectors"));
+    for name in ["Shop", "a.b", "''"] {
+        let fault = Fault::NamespaceName(name.trim_matches('\'').into());
+        assert_eq!(at("namespaces", &format!("[{name}]")), [("2:48 pools[0].namespaces[0]".into(), fault)]);
+    }
+    let known = vec!["namespace", "all", "none"];
+    let fault = Fault::Choice { found: "some".into(), known };
+    assert_eq!(at("sharing", "some"), [("2:44 pools[0].sharing".into(), fault)]);
+}
+
+#[test]
 fn a_summary_names_the_pools_where_there_are_any() {
     assert_eq!(
         accept("pools: [{name: a, addresses: [198.51.100.1]}, {name: b, addresses: [198.51.100.2]}]").summary(),
@@ -104,7 +187,7 @@ fn an_address_belongs_to_the_pool_that_lists_it_though_it_be_excluded() {
 
 #[test]
 fn announcements_add_up() {
-    let labels = |role: &str| BTreeMap::from([("role".to_owned(), role.to_owned())]);
+    let labels = |role: &str| Labels::from([("role", role)]);
     let pools = "pools:\n- {name: a, addresses: [198.51.100.1]}\n- {name: b, addresses: [198.51.100.2]}\n";
     let none = accept(pools);
     assert_eq!(none.reach("a", &labels("core"), "eth0"), Reach::Subnets, "none: everywhere");
@@ -224,23 +307,29 @@ fn a_pool_must_have_an_address_to_give() {
 
 #[test]
 fn keys_are_strict() {
-    let known: &[&str] = &["name", "addresses", "exclude", "autoAssign", "avoidEdgeAddresses", "priority"];
+    let known: &[&str] = &[
+        "name",
+        "addresses",
+        "exclude",
+        "autoAssign",
+        "avoidEdgeAddresses",
+        "priority",
+        "namespaces",
+        "namespaceSelectors",
+        "serviceSelectors",
+        "sharing",
+        "perNamespace",
+    ];
     for (text, place, fault) in [
-        ("pool: []\n", "1:1 pool", Fault::UnknownKey { key: "pool".into(), known: &["pools", "announcements"] }),
         (
-            "quarantine: 60s\n",
-            "1:1 quarantine",
-            Fault::FutureKey { key: "quarantine".into(), known: &["pools", "announcements"] },
+            "pool: []\n",
+            "1:1 pool",
+            Fault::UnknownKey { key: "pool".into(), known: &["pools", "announcements", "quarantine", "reuse"] },
         ),
         (
             "pools:\n- {name: a, addresses: [1.1.1.1], autoassign: true}\n",
             "2:35 pools[0].autoassign",
             Fault::UnknownKey { key: "autoassign".into(), known },
-        ),
-        (
-            "pools:\n- {name: a, addresses: [1.1.1.1], sharing: all}\n",
-            "2:35 pools[0].sharing",
-            Fault::FutureKey { key: "sharing".into(), known },
         ),
         (
             "pools:\n- {name: a, name: b, addresses: [1.1.1.1]}\n",
@@ -271,6 +360,11 @@ fn types_are_strict() {
         ("pools: [{name: a, addresses: [1.1.1.1], autoAssign: yes}]\n", "1:53 pools[0].autoAssign"),
         ("pools: [{name: a, addresses: [1.1.1.1], priority: high}]\n", "1:51 pools[0].priority"),
         ("pools: [{name: a, addresses: [1.1.1.1], priority: 3000000000}]\n", "1:51 pools[0].priority"),
+        ("pools: [{name: a, addresses: [1.1.1.1], perNamespace: -1}]\n", "1:55 pools[0].perNamespace"),
+        ("pools: [{name: a, addresses: [1.1.1.1], perNamespace: 4294967296}]\n", "1:55 pools[0].perNamespace"),
+        ("pools: [{name: a, addresses: [1.1.1.1], namespaces: shop}]\n", "1:53 pools[0].namespaces"),
+        ("quarantine: 60\n", "1:13 quarantine"),
+        ("reuse: 1 day\n", "1:8 reuse"),
         ("announcements: [{interfaces: eth0}]\n", "1:30 announcements[0].interfaces"),
         ("announcements: [{nodeSelectors: [a]}]\n", "1:34 announcements[0].nodeSelectors[0]"),
         ("7: a\n", "1:1 "),
@@ -312,7 +406,7 @@ fn one_error_does_not_hide_the_next() {
 pools:
 - name: default
   addresses: [198.51.100.0/24, 198.51.100.50-198.51.100.40, 127.0.0.1, 198.51.100.1-2001:db8::1]
-  sharing: all
+  sharing: some
   autoAssign: "no"
 - name: default
   adresses: [198.51.100.7]
