@@ -2,7 +2,7 @@
 //! written to it is planned elsewhere and sent from here.
 //!
 //! * [`client`] connects; [`watch()`] turns a list and its watch into changes.
-//! * [`service`], [`endpoints`], [`node`], [`accepted`]: objects become small projections.
+//! * [`service`], [`endpoints`], [`node`], [`mod@namespace`], [`accepted`]: objects become small projections.
 //! * [`queue`] orders what is to be written, [`lease`] says whether this replica may, [`events`] tells the user.
 //! * [`record`] is the one object that a speaker writes.
 //! * [`names`] has every name that others can see.
@@ -13,6 +13,7 @@ pub mod endpoints;
 pub mod events;
 pub mod lease;
 pub mod names;
+pub mod namespace;
 pub mod node;
 mod object;
 pub mod queue;

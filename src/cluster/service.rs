@@ -111,6 +111,7 @@ impl Service {
         let addresses: Vec<IpAddr> = ingress.iter().filter_map(Ingress::address).collect();
         let alloc = alloc::Service {
             managed: ours && !deleting,
+            labels: metadata.labels.iter().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
             families: spec.ip_families.iter().filter_map(|family| parse_family(family)).collect(),
             policy: match spec.ip_family_policy.as_deref() {
                 Some("RequireDualStack") => FamilyPolicy::RequireDualStack,

@@ -8,6 +8,7 @@ use crate::cluster::{
     events::Teller,
     lease::Tenure,
     names,
+    namespace::Namespace,
     queue::{Flight, Outcome},
     service::{Service, ServiceObject},
     watch,
@@ -62,6 +63,7 @@ impl Leader<'_> {
         let project = move |object: ServiceObject| Service::new(object, class.as_deref());
         // The default list semantic reads through to etcd: an older list could hand an address out twice.
         let mut services = pin!(watch(Api::all(self.client.clone()), watcher::Config::default(), project));
+        let mut namespaces = pin!(watch(Api::all(self.client.clone()), watcher::Config::default(), Namespace::new));
         let mut state = State::new(IN_FLIGHT);
         let mut flights = FuturesUnordered::new();
 
@@ -87,6 +89,7 @@ impl Leader<'_> {
                     }
                 }
                 Some(change) = services.next() => state.observe(change),
+                Some(change) = namespaces.next() => state.observe_namespace(change),
                 Some((flight, outcome)) = flights.next() => state.done(&flight, outcome, since_boot()),
                 () = sleep(wake) => {}
             }

@@ -5,7 +5,8 @@
 
 use super::plan::{Plan, plan};
 use crate::cluster::{
-    Change,
+    Change, ObjectName,
+    namespace::Namespace,
     queue::{Flight, Outcome, Queue},
     service::Service,
 };
@@ -26,8 +27,16 @@ pub struct State {
     services: BTreeMap<ServiceKey, Service>,
     decisions: BTreeMap<ServiceKey, Decision>,
     queue: Queue<ServiceKey>,
+    /// Whether the first list of each is complete.
+    listed: Listed,
     /// Whose flight carries out the release that is in `decisions`.
     releasing: BTreeSet<ServiceKey>,
+}
+
+#[derive(Debug, Default)]
+struct Listed {
+    services: bool,
+    namespaces: bool,
 }
 
 /// A write to send.
@@ -49,6 +58,7 @@ impl State {
             services: BTreeMap::new(),
             decisions: BTreeMap::new(),
             queue: Queue::new(in_flight),
+            listed: Listed::default(),
             releasing: BTreeSet::new(),
         }
     }
@@ -58,7 +68,26 @@ impl State {
         self.decide(Event::Configured(config));
     }
 
-    /// The watch told a change.
+    /// The watch of namespaces told a change.
+    pub fn observe_namespace(&mut self, change: Change<Namespace>) {
+        match change {
+            Change::Applied(Namespace { name, labels }) => self.decide(Event::Namespace { name, labels: Some(labels) }),
+            Change::Deleted(ObjectName { name, .. }) => self.decide(Event::Namespace { name, labels: None }),
+            Change::Synced => {
+                self.listed.namespaces = true;
+                self.begin();
+            }
+        }
+    }
+
+    /// Decisions begin once both have been listed.
+    fn begin(&mut self) {
+        if let Listed { services: true, namespaces: true } = self.listed {
+            self.decide(Event::Synced);
+        }
+    }
+
+    /// The watch of Services told a change.
     pub fn observe(&mut self, change: Change<Service>) {
         match change {
             Change::Applied(service) => {
@@ -77,7 +106,10 @@ impl State {
                 // What is decided now about others who waited is kept; about this one there is nothing left to write.
                 self.decide(Event::Deleted(key));
             }
-            Change::Synced => self.decide(Event::Synced),
+            Change::Synced => {
+                self.listed.services = true;
+                self.begin();
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use landfall_core::{addr::Family, alloc::Request};
+use landfall_core::{addr::Family, alloc::Request, config::Labels};
 use serde_json::{Value, json};
 
 fn object(change: impl FnOnce(&mut Value)) -> ServiceObject {
@@ -10,6 +10,7 @@ fn object(change: impl FnOnce(&mut Value)) -> ServiceObject {
             "creationTimestamp": "2026-11-24T12:00:00Z",
             "finalizers": ["service.kubernetes.io/load-balancer-cleanup"],
             "annotations": {"landfall.dev/allocated-from": "default"},
+            "labels": {"tier": "front"},
             "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}]
         },
         "spec": {
@@ -42,6 +43,7 @@ fn a_service_is_projected_whole() {
         uid: "u1".into(),
         created: 1_795_521_600,
         managed: true,
+        labels: Labels::from([("tier", "front")]),
         families: vec![Family::V6, Family::V4],
         policy: FamilyPolicy::PreferDualStack,
         request: Request::default(),

@@ -1,6 +1,6 @@
 use super::*;
-use crate::cluster::{ObjectName, names};
-use landfall_core::config;
+use crate::cluster::names;
+use landfall_core::config::{self, Labels};
 use serde_json::{Value, json};
 
 /// A leader's state beside an API server that stores what is written.
@@ -15,12 +15,12 @@ const POOL: &str = "pools: [{name: default, addresses: [198.51.100.100-198.51.10
 
 impl Bench {
     fn new() -> Self {
-        Self { state: State::new(8), objects: BTreeMap::new(), version: 0, writes: Vec::new() }
+        Self { state: begun(), objects: BTreeMap::new(), version: 0, writes: Vec::new() }
     }
 
     /// A new leader beside the same API server.
     fn restart(&mut self, config: &str) {
-        self.state = State::new(8);
+        self.state = begun();
         self.configure(config);
         for object in self.objects.values().cloned().collect::<Vec<_>>() {
             self.state.observe(Change::Applied(parse(&object)));
@@ -69,6 +69,14 @@ impl Bench {
     }
 }
 
+/// Nothing known but the namespace.
+fn begun() -> State {
+    let mut state = State::new(8);
+    state.observe_namespace(Change::Applied(Namespace { name: "shop".into(), labels: Labels::default() }));
+    state.observe_namespace(Change::Synced);
+    state
+}
+
 fn parse(object: &Value) -> Service {
     Service::new(serde_json::from_value(object.clone()).unwrap(), None)
 }
@@ -106,6 +114,22 @@ fn services_are_served_once_listed_and_configured() {
     assert_eq!((bench.address("a"), bench.address("b")), (Some("198.51.100.100"), Some("198.51.100.101")));
     bench.put("c", |_| ());
     assert_eq!(bench.settle(), ["c: AllocationFailed"]);
+}
+
+#[test]
+fn nothing_is_decided_before_services_and_namespaces_are_listed() {
+    let pool = "pools: [{name: a, addresses: [198.51.100.1], namespaceSelectors: [{matchLabels: {team: web}}]}]";
+    let mut bench = Bench::new();
+    bench.state = State::new(8);
+    bench.configure(pool);
+    bench.put("a", |_| ());
+    bench.state.observe(Change::Synced);
+    assert_eq!(bench.settle(), [""; 0]);
+    let labels = Labels::from([("team", "web")]);
+    bench.state.observe_namespace(Change::Applied(Namespace { name: "shop".into(), labels }));
+    assert_eq!(bench.settle(), [""; 0]);
+    bench.state.observe_namespace(Change::Synced);
+    assert_eq!(bench.settle(), ["a: IPAllocated"]);
 }
 
 #[test]
@@ -206,7 +230,7 @@ fn a_change_that_a_new_leader_missed_is_one_release() {
     bench.settle();
     let a = bench.objects.get_mut("a").unwrap();
     a["spec"]["type"] = json!("ClusterIP");
-    bench.state = State::new(8);
+    bench.state = begun();
     let a = parse(&bench.objects["a"]);
     bench.state.observe(Change::Applied(a));
     // Nothing is written before all is known: not even the condition that is no longer wanted.

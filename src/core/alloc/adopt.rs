@@ -18,7 +18,7 @@ pub(super) enum Claim {
 pub(super) fn claim(service: &Service, ledger: &Ledger) -> Claim {
     let config = ledger.config();
     let is_ours = service.record.is_some();
-    let in_pools = |address| config.pools.iter().any(|pool| pool.addresses.contains(address));
+    let in_pools = |address| config.pool_of(address).is_some_and(|pool| pool.addresses.contains(address));
     let foreign = service.foreign_status || !service.status.iter().all(|address| in_pools(*address));
     if !is_ours && foreign {
         return Claim::Foreign;

@@ -27,11 +27,11 @@ mod world;
 pub use refusal::{Refusal, Usage};
 pub use types::{Decision, Event, FamilyPolicy, Request, Service, ServiceKey};
 
-use crate::config::Config;
+use crate::config::{Config, Labels};
 use adopt::Claim;
 use entry::Entry;
 use ledger::Ledger;
-use plan::Plan;
+use plan::{Plan, Planner};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -46,6 +46,8 @@ pub struct Allocator {
     /// Whether the first list of Services is complete.
     synced: bool,
     services: BTreeMap<ServiceKey, Entry>,
+    /// The labels of each namespace.
+    namespaces: BTreeMap<String, Labels>,
     /// Who could be better off with an address that another one releases.
     waiting: Waiting,
 }
@@ -79,6 +81,7 @@ impl Allocator {
                 self.forget(&key);
                 self.serve_waiting(&mut decisions);
             }
+            Event::Namespace { name, labels } => self.see_namespace(name, labels, &mut decisions),
         }
         decisions
     }
@@ -98,12 +101,32 @@ impl Allocator {
         }
         // First what Services have, then what they want.
         self.adopt_all();
-        let turns: BTreeSet<Turn> = self.services.values().map(Entry::turn).collect();
+        let turns = self.services.values().map(Entry::turn).collect();
+        self.decide_each(turns, decisions);
+    }
+
+    /// In their turn, then those who wait for what was released on the way.
+    fn decide_each(&mut self, turns: BTreeSet<Turn>, decisions: &mut Vec<Decision>) {
         for (_, _, key) in turns {
             decisions.extend(self.decide(&key));
             self.settle(&key);
         }
         self.serve_waiting(decisions);
+    }
+
+    /// A namespace's labels are news to its Services alone, and only where a pool asks for them.
+    fn see_namespace(&mut self, name: String, labels: Option<Labels>, decisions: &mut Vec<Decision>) {
+        let before = match labels.clone() {
+            Some(labels) => self.namespaces.insert(name.clone(), labels),
+            None => self.namespaces.remove(&name),
+        };
+        if before == labels || !self.synced {
+            return;
+        }
+        let first = ServiceKey { namespace: name.clone(), name: String::new() };
+        let own = self.services.range(first..).take_while(|(key, _)| key.namespace == name);
+        let turns = own.map(|(_, entry)| entry.turn()).collect();
+        self.decide_each(turns, decisions);
     }
 
     fn adopt_all(&mut self) {
@@ -181,7 +204,7 @@ impl Allocator {
     fn serve_waiting(&mut self, decisions: &mut Vec<Decision>) {
         let mut last: Option<Turn> = None;
         while let Some(ledger) = &self.ledger {
-            let wants = ledger.released().flat_map(|released| Want::met_by(&released));
+            let wants = ledger.released().flat_map(Want::met_by);
             let Some(turn) = self.waiting.next(wants, last.as_ref()) else { break };
             decisions.extend(self.decide(&turn.2));
             last = Some(turn);
@@ -202,7 +225,9 @@ impl Allocator {
             return None;
         }
         let (ledger, entry) = (self.ledger.as_mut()?, self.services.get_mut(key)?);
-        let Plan { hold, shortfall, wants } = plan::plan(&entry.service, &entry.held, ledger);
+        let namespace = self.namespaces.get(&key.namespace);
+        let planner = Planner { service: &entry.service, namespace, held: &entry.held, ledger };
+        let Plan { hold, shortfall, wants } = planner.plan();
         hold.iter().for_each(|held| ledger.take(held.address, key));
         entry.hold(hold);
         let ticket = entry.ticket.insert(Ticket { turn: entry.turn(), wants });

@@ -11,12 +11,16 @@ use proptest::prelude::*;
 use std::{collections::BTreeMap, net::IpAddr};
 
 /// Small pools that run out, share no address, and come and go.
-const CONFIGURATIONS: [&str; 6] = [
+const CONFIGURATIONS: [&str; 8] = [
     "pools:\n- {name: a, addresses: [198.51.100.1-198.51.100.3, '2001:db8::1-2001:db8::2']}\n",
     "pools:\n- {name: a, addresses: [198.51.100.1-198.51.100.2]}\n- {name: b, addresses: ['2001:db8::1', 198.51.100.3]}\n",
     "pools:\n- {name: b, addresses: [198.51.100.1, '2001:db8::1'], autoAssign: false}\n- {name: a, addresses: [198.51.100.2]}\n",
     "pools:\n- {name: a, addresses: [198.51.100.3, '2001:db8::/125']}\n- {name: c, addresses: [198.51.100.1-198.51.100.2], priority: 1}\n",
     "pools:\n- {name: a, addresses: [198.51.100.0/30], exclude: [198.51.100.2]}\n",
+    "pools:\n- {name: a, addresses: [198.51.100.2-198.51.100.3, '2001:db8::1']}\n\
+     - {name: b, addresses: [198.51.100.1, '2001:db8::2'], priority: -1, serviceSelectors: [{matchLabels: {tier: front}}]}\n",
+    "pools:\n- {name: a, addresses: [198.51.100.2, '2001:db8::1'], namespaceSelectors: [{matchLabels: {tier: front}}]}\n\
+     - {name: b, addresses: [198.51.100.1, 198.51.100.3], namespaces: [other]}\n- {name: c, addresses: ['2001:db8::2']}\n",
     "",
 ];
 
@@ -27,7 +31,10 @@ enum Step {
         name: usize,
         families: (FamilyPolicy, Vec<Family>),
         request: Request,
+        tier: &'static str,
     },
+    /// The namespace gets this label.
+    Label(&'static str),
     Delete(usize),
     /// Deleted and made again, unseen.
     Recreate(usize),
@@ -54,6 +61,10 @@ fn addresses() -> impl Strategy<Value = Vec<IpAddr>> {
     ]
 }
 
+fn tier() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec!["front", "back"])
+}
+
 fn step() -> impl Strategy<Value = Step> {
     let name = 0..6usize;
     let families = prop::sample::select(vec![
@@ -71,7 +82,9 @@ fn step() -> impl Strategy<Value = Step> {
         malformed: None,
     });
     prop_oneof![
-        8 => (name.clone(), families, request).prop_map(|(name, families, request)| Step::Put { name, families, request }),
+        8 => (name.clone(), families, request, tier())
+            .prop_map(|(name, families, request, tier)| Step::Put { name, families, request, tier }),
+        1 => tier().prop_map(Step::Label),
         3 => name.clone().prop_map(Step::Delete),
         1 => name.clone().prop_map(Step::Recreate),
         1 => name.clone().prop_map(Step::Toggle),
@@ -96,7 +109,7 @@ fn take(world: &mut World, step: &Step, count: usize) -> (Option<ServiceKey>, Ve
     const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
     let exists = |name: &usize| world.objects.contains_key(&key(NAMES[*name]));
     match step {
-        Step::Put { name, families, request } => {
+        Step::Put { name, families, request, tier } => {
             let name = NAMES[*name];
             let mut service = world.objects.get(&key(name)).cloned().unwrap_or_else(|| Service {
                 uid: format!("{name}-{count}"),
@@ -104,6 +117,7 @@ fn take(world: &mut World, step: &Step, count: usize) -> (Option<ServiceKey>, Ve
                 ..service(name)
             });
             (service.policy, service.families) = families.clone();
+            service = service.labelled("tier", tier);
             service.request = request.clone();
             (Some(key(name)), world.put(service))
         }
@@ -133,6 +147,7 @@ fn take(world: &mut World, step: &Step, count: usize) -> (Option<ServiceKey>, Ve
             // Not the user's word: it gives nobody a reason to move.
             (None, decided)
         }
+        Step::Label(tier) => (None, world.label_namespace("tier", tier)),
         Step::Configure(index) => (None, world.configure(CONFIGURATIONS[*index])),
         Step::Restart => (None, world.restart()),
         _ => (None, Vec::new()),
@@ -141,7 +156,8 @@ fn take(world: &mut World, step: &Step, count: usize) -> (Option<ServiceKey>, Ve
 
 /// The best that a Service without addresses can get, found by looking at every combination of one IPv4 address or none
 /// with one IPv6 address or none.
-fn best(service: &Service, pools: &[Pool], taken: &[IpAddr]) -> Option<Vec<IpAddr>> {
+fn best(service: &Service, world: &World, taken: &[IpAddr]) -> Option<Vec<IpAddr>> {
+    let pools = world.pools();
     let free = |family: Family| {
         let of_pool = move |(index, pool): (usize, &Pool)| -> Vec<(usize, IpAddr)> {
             let ranges = pool.addresses.family(family).iter();
@@ -168,17 +184,20 @@ fn best(service: &Service, pools: &[Pool], taken: &[IpAddr]) -> Option<Vec<IpAdd
             && asked.iter().all(|address| choice.iter().any(|(_, chosen)| chosen == address))
             && service.request.pool.iter().all(|name| choice.iter().all(|chosen| pool(chosen).name == *name))
             // One pool, unless each address was asked for.
-            && (choice.iter().all(|(index, _)| *index == choice[0].0) || choice.iter().all(|(_, a)| is_asked(a)))
-            && (service.request.pool.is_some()
-                || choice.iter().all(|chosen| pool(chosen).auto_assign)
-                || choice.iter().any(|(_, address)| is_asked(address)))
+            && (choice.iter().all(|(index, _)| *index == choice[0].0) || choice.iter().any(|(_, a)| is_asked(a)))
+            && choice.iter().all(|chosen| pool(chosen).admission.judge("test", Some(&world.namespace), &service.labels).is_ok())
+            && choice.iter().all(|chosen| {
+                let is_beside = choice.iter().any(|other| other.0 == chosen.0 && is_asked(&other.1));
+                pool(chosen).auto_assign || service.request.pool.is_some() || is_beside
+            })
     };
     let six = free(V6);
     let combinations = free(V4).into_iter().flat_map(|four| six.iter().map(move |six| (four, *six)));
     let choices = combinations.map(|(four, six)| four.into_iter().chain(six).collect::<Vec<_>>());
     let rank = |choice: &Vec<(usize, IpAddr)>| {
         let lacks_first = choice.iter().all(|(_, address)| Family::of(*address) != first);
-        (2 - choice.len(), lacks_first, choice.clone())
+        let is_split = choice.iter().any(|(index, _)| *index != choice[0].0);
+        (2 - choice.len(), lacks_first, is_split, choice.clone())
     };
     let best = choices.filter(is_good).min_by_key(rank)?;
     Some(best.into_iter().map(|(_, address)| address).collect())
@@ -203,7 +222,7 @@ fn has_its_request(service: &Service, had: &[IpAddr], held: &[IpAddr], pools: &[
 /// What must hold after every step.
 fn check(world: &World, before: &Holdings, about: Option<&ServiceKey>, step: &Step) {
     let ledger = world.allocator.ledger.as_ref().expect("a configuration");
-    let pools = &ledger.config().pools;
+    let pools = world.pools();
     let after = holdings(world);
     let mut taken: Vec<IpAddr> = after.values().flatten().copied().collect();
     taken.sort();
@@ -216,10 +235,10 @@ fn check(world: &World, before: &Holdings, about: Option<&ServiceKey>, step: &St
         "reserved for ever"
     );
     assert_eq!(taken.len(), count, "an address belongs to two: {after:?}");
-    for pool in pools {
+    for (position, pool) in pools.iter().enumerate() {
         for family in Family::BOTH {
             let used = taken.iter().filter(|a| Family::of(**a) == family && pool.addresses.contains(**a)).count();
-            assert_eq!(ledger.usage(pool, family).used, used as u128, "the ledger counts wrong");
+            assert_eq!(ledger.usage(position, family).used, used as u128, "the ledger counts wrong");
         }
     }
     for object in world.objects.values() {
@@ -231,7 +250,7 @@ fn check(world: &World, before: &Holdings, about: Option<&ServiceKey>, step: &St
         } else if !object.managed {
             assert!(!object.finalizer && object.record.is_none(), "{object:?} is still marked");
         } else if !is_foreign(object, pools) {
-            assert_eq!(best(object, pools, &taken), None, "{object:?} waits in vain");
+            assert_eq!(best(object, world, &taken), None, "{object:?} waits in vain");
             assert!(!object.finalizer && object.status.is_empty(), "{object:?} shows what it does not hold");
         }
         // The user may have changed the families long before the new one is to be had.
@@ -265,7 +284,7 @@ fn run(steps: &[Step]) -> Vec<String> {
         if let (true, Some(about)) = (fresh, &about) {
             let taken: Vec<IpAddr> = before.values().flatten().copied().collect();
             let object = &world.objects[about];
-            let expected = best(object, &world.allocator.ledger.as_ref().unwrap().config().pools, &taken);
+            let expected = best(object, &world, &taken);
             assert_eq!(after[&object.uid], expected.unwrap_or_default(), "{object:?}");
         }
         if matches!(step, Step::Restart) {

@@ -1,7 +1,7 @@
 //! Why a Service is not served as it asks, in words that say what to change.
 
 use super::ServiceKey;
-use crate::addr::Family;
+use crate::{addr::Family, config::Barrier};
 use std::{fmt, net::IpAddr};
 
 /// Why a Service is not served as it asks. `Display` says what to change; [`Refusal::reason`] is the word for conditions.
@@ -14,6 +14,25 @@ pub enum Refusal {
     #[error("every pool has autoAssign: false: ask for one with the annotation landfall.dev/pool; there is {}", list(.pools))]
     NoAutoAssign {
         /// The pools that could be asked for.
+        pools: Vec<String>,
+    },
+    /// The requested pool, or that of the address, is for others.
+    #[error(
+        "pool {pool:?} does not admit this Service: {barrier}: ask for another pool, or change the labels or the pool"
+    )]
+    NotAdmitted {
+        /// The pool.
+        pool: String,
+        /// What keeps the Service out.
+        barrier: Barrier,
+    },
+    /// All pools that assign by themselves are for others.
+    #[error(
+        "no pool is for this Service: by their namespaces, namespaceSelectors and serviceSelectors {} are for others: change \
+         the labels or a pool", list(.pools)
+    )]
+    NoneAdmits {
+        /// The pools that were looked at.
         pools: Vec<String>,
     },
     /// No pool that may be used has addresses of a family.
@@ -108,6 +127,8 @@ impl Refusal {
         match self {
             Self::NoPools => "NoPools",
             Self::NoAutoAssign { .. } => "NoAutoAssignPool",
+            Self::NotAdmitted { .. } => "NotAdmitted",
+            Self::NoneAdmits { .. } => "NoPoolAdmits",
             Self::NoFamily { .. } => "NoPoolForFamily",
             Self::Exhausted { .. } => "PoolExhausted",
             Self::NotBothFamilies { .. } => "NoDualStackPool",

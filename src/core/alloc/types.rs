@@ -1,7 +1,10 @@
 //! What the allocator is told and what it answers.
 
 use super::Refusal;
-use crate::{addr::Family, config::Config};
+use crate::{
+    addr::Family,
+    config::{Config, Labels},
+};
 use std::{net::IpAddr, sync::Arc};
 
 /// Namespace and name of a Service.
@@ -52,6 +55,8 @@ pub struct Service {
     pub created: i64,
     /// Whether it is ours to serve: type LoadBalancer, our class, not being deleted.
     pub managed: bool,
+    /// Its labels.
+    pub labels: Labels,
     /// `spec.ipFamilies`, in order; empty is treated as IPv4.
     pub families: Vec<Family>,
     /// `spec.ipFamilyPolicy`.
@@ -77,7 +82,14 @@ pub enum Event {
     Applied(Service),
     /// A Service is gone from the API server: there is nothing of it left to write, and what it held is free.
     Deleted(ServiceKey),
-    /// The first list of Services is complete. Before it nothing is decided.
+    /// A namespace has these labels; none: it is gone.
+    Namespace {
+        /// Its name.
+        name: String,
+        /// Its labels.
+        labels: Option<Labels>,
+    },
+    /// The first lists of Services and namespaces are complete. Before that nothing is decided.
     Synced,
 }
 

@@ -1,7 +1,10 @@
 //! A cluster as small as can be: Services as a user edits them, and a controller that writes what is decided.
 
 use super::*;
-use crate::{addr::Family, config};
+use crate::{
+    addr::Family,
+    config::{self, Labels, Pool},
+};
 use std::net::IpAddr;
 
 pub(super) fn configuration(text: &str) -> Arc<Config> {
@@ -23,6 +26,7 @@ pub(super) fn service(name: &str) -> Service {
         uid: format!("uid-{name}"),
         created: name.bytes().fold(0, |sum, byte| sum * 256 + i64::from(byte)),
         managed: true,
+        labels: Labels::default(),
         families: vec![Family::V4],
         policy: FamilyPolicy::SingleStack,
         request: Request::default(),
@@ -43,6 +47,11 @@ impl Service {
     pub(super) fn asks(mut self, pool: Option<&str>, addresses: &[&str]) -> Self {
         let addresses = addresses.iter().map(|address| ip(address)).collect();
         self.request = Request { pool: pool.map(str::to_owned), addresses, malformed: None };
+        self
+    }
+
+    pub(super) fn labelled(mut self, key: &str, value: &str) -> Self {
+        self.labels = Labels::from([(key, value)]);
         self
     }
 
@@ -104,6 +113,8 @@ pub(super) struct World {
     pub objects: BTreeMap<ServiceKey, Service>,
     pub allocator: Allocator,
     config: Option<Arc<Config>>,
+    /// The labels of the one namespace.
+    pub namespace: Labels,
     /// The conditions: what was said last on each object.
     said: BTreeMap<ServiceKey, String>,
 }
@@ -112,9 +123,14 @@ impl World {
     /// A running allocator with this configuration.
     pub fn new(text: &str) -> Self {
         let mut world = Self::default();
+        assert_eq!(world.apply(Event::Namespace { name: "test".into(), labels: Some(Labels::default()) }), [""; 0]);
         assert_eq!(world.apply(Event::Synced), [""; 0]);
         assert_eq!(world.configure(text), [""; 0]);
         world
+    }
+
+    pub fn pools(&self) -> &[Pool] {
+        self.config.as_ref().map_or(&[], |config| &config.pools)
     }
 
     pub fn configure(&mut self, text: &str) -> Vec<String> {
@@ -126,6 +142,12 @@ impl World {
     /// The configuration changes and nobody leads.
     pub fn configure_unseen(&mut self, text: &str) {
         self.config = Some(configuration(text));
+    }
+
+    /// The namespace of all Services has this label now, and no other.
+    pub fn label_namespace(&mut self, key: &str, value: &str) -> Vec<String> {
+        self.namespace = Labels::from([(key, value)]);
+        self.apply(Event::Namespace { name: "test".into(), labels: Some(self.namespace.clone()) })
     }
 
     /// A user's or stranger's change of one object.
@@ -152,6 +174,8 @@ impl World {
     /// A new process with the same objects and configuration. Gives what is news to the objects.
     pub fn restart(&mut self) -> Vec<String> {
         self.allocator = Allocator::new();
+        let namespace = Event::Namespace { name: "test".into(), labels: Some(self.namespace.clone()) };
+        assert_eq!(self.apply(namespace), [""; 0]);
         for object in self.objects.values().cloned().collect::<Vec<_>>() {
             assert_eq!(self.apply(Event::Applied(object)), [""; 0]);
         }

@@ -1,5 +1,8 @@
 //! The rules of allocation, one by one.
 
+mod requests;
+mod restrictions;
+
 use super::{world::*, *};
 use crate::addr::Family::{V4, V6};
 use FamilyPolicy::{PreferDualStack, RequireDualStack};
