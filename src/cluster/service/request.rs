@@ -1,6 +1,7 @@
 //! What the user asked for: Landfall's annotations, MetalLB's, and `spec.loadBalancerIP`.
 //!
-//! All of them mean the same, so two that disagree are an error of the user's to mend: none of them silently wins.
+//! All of them mean the same. Of two lists of addresses one may say more than the other; two that disagree are an error of the
+//! user's to mend: none of them silently wins.
 
 use crate::cluster::names::{ADDRESS_REQUESTS, POOL_REQUESTS};
 use landfall_core::alloc::Request;
@@ -8,16 +9,35 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 /// Reads the request from the Service's annotations and its `spec.loadBalancerIP`.
 pub(super) fn request<'a>(annotation: impl Fn(&str) -> Option<&'a str>, ip: Option<&'a str>) -> Request {
+    read(annotation, ip).unwrap_or_else(|malformed| Request { malformed: Some(malformed), ..Request::default() })
+}
+
+fn read<'a>(annotation: impl Fn(&str) -> Option<&'a str>, ip: Option<&'a str>) -> Result<Request, String> {
     let given = |name: &&'static str| Some((*name, annotation(name)?.trim())).filter(|(_, text)| !text.is_empty());
-    let pools = POOL_REQUESTS.iter().filter_map(given).map(|(name, pool)| (name, Ok(pool.to_owned())));
-    let ip = ip.filter(|ip| !ip.is_empty()).map(|ip| ("spec.loadBalancerIP", ip));
-    let addresses = ADDRESS_REQUESTS.iter().filter_map(given).chain(ip);
-    let addresses = addresses.map(|(name, text)| (name, parse_addresses(name, text)));
-    match (agree(pools), agree(addresses)) {
-        (Ok(pool), Ok(addresses)) => {
-            Request { pool, addresses: addresses.unwrap_or_default().into_iter().collect(), malformed: None }
+    let pool = widest(POOL_REQUESTS.iter().filter_map(given), |pool, other| pool == other)?;
+    let ip = ip.map(str::trim).filter(|ip| !ip.is_empty()).map(|ip| ("spec.loadBalancerIP", ip));
+    let mut lists = Vec::new();
+    for (name, text) in ADDRESS_REQUESTS.iter().filter_map(given).chain(ip) {
+        lists.push((name, parse_addresses(name, text)?));
+    }
+    let addresses = widest(lists, BTreeSet::is_superset)?.unwrap_or_default();
+    Ok(Request { pool: pool.map(str::to_owned), addresses: addresses.into_iter().collect(), malformed: None })
+}
+
+/// Of what was asked for in several places the one that says all that the others say.
+pub(super) fn widest<T: Clone>(
+    sources: impl IntoIterator<Item = (&'static str, T)>,
+    says_all_of: impl Fn(&T, &T) -> bool,
+) -> Result<Option<T>, String> {
+    let sources: Vec<(&str, T)> = sources.into_iter().collect();
+    let is_widest = |(_, value): &&(&str, T)| sources.iter().all(|(_, other)| says_all_of(value, other));
+    match sources.iter().find(is_widest) {
+        Some((_, value)) => Ok(Some(value.clone())),
+        None if sources.is_empty() => Ok(None),
+        None => {
+            let names: Vec<&str> = sources.iter().map(|(name, _)| *name).collect();
+            Err(format!("{} ask for different things: keep one of them", names.join(" and ")))
         }
-        (Err(malformed), _) | (_, Err(malformed)) => Request { malformed: Some(malformed), ..Request::default() },
     }
 }
 
@@ -28,24 +48,6 @@ fn parse_addresses(name: &str, text: &str) -> Result<BTreeSet<IpAddr>, String> {
             .map_err(|_| format!("{name}: \"{part}\" is not an IP address: write addresses separated by commas"))
     };
     text.split(',').map(parse).collect()
-}
-
-/// The one value that all sources give, if any gives one.
-fn agree<T: PartialEq>(
-    sources: impl IntoIterator<Item = (&'static str, Result<T, String>)>,
-) -> Result<Option<T>, String> {
-    let mut first: Option<(&str, T)> = None;
-    for (name, value) in sources {
-        let value = value?;
-        match &first {
-            None => first = Some((name, value)),
-            Some((other, same)) if *same != value => {
-                return Err(format!("{other} and {name} ask for different things: keep one of them"));
-            }
-            Some(_) => {}
-        }
-    }
-    Ok(first.map(|(_, value)| value))
 }
 
 #[cfg(test)]
@@ -75,6 +77,20 @@ mod tests {
             (&[], Some(v4), asks(None, &[v4])),
             (&[("landfall.dev/addresses", v4)], Some(v4), asks(None, &[v4])),
             (&[("landfall.dev/addresses", "")], Some(""), asks(None, &[])),
+            // One may say more than the other.
+            (&[("landfall.dev/addresses", "198.51.100.7,2001:db8::7")], Some(v4), asks(None, &[v4, v6])),
+            (&[("metallb.io/loadBalancerIPs", "2001:db8::7, 198.51.100.7")], Some(v6), asks(None, &[v4, v6])),
+            (
+                &[("landfall.dev/addresses", v6), ("metallb.universe.tf/loadBalancerIPs", "198.51.100.7,2001:db8::7")],
+                None,
+                asks(None, &[v4, v6]),
+            ),
+            (
+                &[("landfall.dev/addresses", v4), ("metallb.io/loadBalancerIPs", "198.51.100.7,2001:db8::7")],
+                Some(v6),
+                asks(None, &[v4, v6]),
+            ),
+            (&[("landfall.dev/pool", "blue"), ("metallb.io/address-pool", "blue")], None, asks(Some("blue"), &[])),
         ] {
             assert_eq!(parse(annotations, ip), expected, "{annotations:?} {ip:?}");
         }
@@ -96,6 +112,11 @@ mod tests {
             (
                 &[("landfall.dev/addresses", "198.51.100.7")],
                 Some("198.51.100.8"),
+                "landfall.dev/addresses and spec.loadBalancerIP ask for different things: keep one of them",
+            ),
+            (
+                &[("landfall.dev/addresses", "198.51.100.7")],
+                Some("2001:db8::7"),
                 "landfall.dev/addresses and spec.loadBalancerIP ask for different things: keep one of them",
             ),
             (
