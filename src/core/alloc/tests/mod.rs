@@ -1,5 +1,6 @@
 //! The rules of allocation, one by one.
 
+mod families;
 mod requests;
 mod restrictions;
 

@@ -1,0 +1,49 @@
+//! `spec.ipFamilies` and `spec.ipFamilyPolicy`.
+
+use super::*;
+use FamilyPolicy::SingleStack;
+
+#[test]
+fn a_service_that_changes_its_families_keeps_the_address_that_still_fits() {
+    for (policy, families, expected) in [
+        (SingleStack, &[V4][..], "a: 198.51.100.2 of dual"),
+        (SingleStack, &[V6], "a: 2001:db8::1 of dual"),
+        (PreferDualStack, &[V6], "a: 2001:db8::1 of dual"),
+        (SingleStack, &[V6, V4], "a: 2001:db8::1 of dual"),
+    ] {
+        let mut world = World::new(DUAL);
+        world.put(service("first"));
+        world.put(of_both(RequireDualStack, "a"));
+        assert_eq!(world.edit("a", |a| a.families(policy, families)), [expected], "{policy:?} {families:?}");
+        let again = world.edit("a", |a| a.families(RequireDualStack, &[V6, V4]));
+        assert_eq!(again, ["a: 198.51.100.2 2001:db8::1 of dual"]);
+    }
+}
+
+#[test]
+fn what_is_required_and_not_to_be_had_leaves_a_service_what_it_has() {
+    let mut world = World::new(&pools(&["a: [198.51.100.1]", "b: ['2001:db8::1']"]));
+    world.put(service("s"));
+    let decided = world.edit("s", |s| s.families(RequireDualStack, &[V4, V6]));
+    assert_eq!(decided, ["s: 198.51.100.1 of a, kept: NoPoolForFamily"]);
+    assert_eq!(world.restart(), NONE);
+}
+
+#[test]
+fn both_required_are_given_together_or_not_at_all() {
+    let mut world = World::new(&pools(&["a: [198.51.100.1, '2001:db8::1']", "b: [198.51.100.9]"]));
+    world.put(service("six").families(SingleStack, &[V6]));
+    assert_eq!(world.put(of_both(RequireDualStack, "s")), ["s: refused: NoDualStackPool"]);
+    assert_eq!(world.put(service("four")), ["four: 198.51.100.1 of a"]);
+    assert_eq!(world.delete("six"), NONE);
+    assert_eq!(world.delete("four"), ["s: 198.51.100.1 2001:db8::1 of a"]);
+}
+
+#[test]
+fn the_status_lists_ipv4_first_whatever_the_order_of_the_families() {
+    let mut world = World::new(DUAL);
+    let six_first = service("a").families(RequireDualStack, &[V6, V4]);
+    assert_eq!(world.put(six_first), ["a: 198.51.100.1 2001:db8::1 of dual"]);
+    let asks = service("b").families(RequireDualStack, &[V6, V4]).asks(None, &["2001:db8::2", "198.51.100.3"]);
+    assert_eq!(world.put(asks), ["b: 198.51.100.3 2001:db8::2 of dual"]);
+}
