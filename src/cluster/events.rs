@@ -1,9 +1,11 @@
 //! Kubernetes Events: what happened, told on the object it happened to.
 //!
-//! They are a courtesy: the condition on the object is the state. So they wait in a bounded queue, go at a limited rate that
-//! leaves the API server to the writes that matter, are not repeated while an object's last telling is fresh, and are dropped,
-//! counted and logged, when there are too many.
+//! They are a courtesy: the condition on the object is the state. So they wait in a bounded queue, in which namespaces take
+//! turns; go at a limited rate, and more rarely still while there are writes that matter; are not repeated while an object's last
+//! telling is fresh; and are dropped, counted and logged, when there are too many.
 
+use super::fair::Fair;
+use futures::{StreamExt, stream::FuturesUnordered};
 use k8s_openapi::{
     api::{core::v1::ObjectReference, events::v1::Event},
     apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta},
@@ -14,7 +16,7 @@ use std::{
     collections::{BTreeMap, btree_map::Entry},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -26,8 +28,10 @@ use tracing::{debug, warn};
 
 /// So many may wait.
 const WAITING: usize = 1000;
-/// One per so long.
+/// One per so long: 20 a second.
 const PACE: Duration = Duration::from_millis(50);
+/// One per so long while there are writes to send.
+const BUSY_PACE: Duration = Duration::from_secs(1);
 /// An object's last words are not said again within so long.
 const FRESH: Duration = Duration::from_secs(600);
 /// How long one call may take.
@@ -62,15 +66,22 @@ pub struct Telling {
 pub struct Teller {
     queue: mpsc::Sender<(ObjectReference, Telling)>,
     dropped: Arc<AtomicU64>,
+    busy: Arc<AtomicBool>,
 }
 
 impl Teller {
     /// Starts the task that sends Events in the name of `controller` on `instance`. It ends with the last clone.
     pub fn start(client: Client, controller: &'static str, instance: String) -> Self {
-        let (queue, waiting) = mpsc::channel(WAITING);
-        let dropped = Arc::default();
-        tokio::spawn(send_all(client, controller, instance, waiting, Losses::new(&dropped)));
-        Self { queue, dropped }
+        let (queue, news) = mpsc::channel(WAITING);
+        let (dropped, busy) = (Arc::default(), Arc::default());
+        let sender = Sender { client, controller, instance, busy: Arc::clone(&busy) };
+        tokio::spawn(sender.run(news, Losses::new(&dropped)));
+        Self { queue, dropped, busy }
+    }
+
+    /// Whether there are writes to send, to which Events yield.
+    pub fn yield_to_writes(&self, busy: bool) {
+        self.busy.store(busy, Ordering::Relaxed);
     }
 
     /// Tells `telling` on `about`, soon; never waits.
@@ -92,6 +103,21 @@ impl Losses {
         Self { dropped: dropped.clone(), told: 0 }
     }
 
+    /// One more, if it is.
+    fn count(&self, is_lost: bool) {
+        self.dropped.fetch_add(is_lost.into(), Ordering::Relaxed);
+    }
+
+    fn log(&mut self) {
+        let lost = self.news();
+        if lost > 0 {
+            warn!(
+                lost,
+                "more happened than could be told: these Events are lost, the conditions on the objects say the same"
+            );
+        }
+    }
+
     /// How many since this was asked last.
     fn news(&mut self) -> u64 {
         let dropped = self.dropped.load(Ordering::Relaxed);
@@ -99,42 +125,55 @@ impl Losses {
     }
 }
 
-async fn send_all(
+/// The task that sends.
+struct Sender {
     client: Client,
     controller: &'static str,
     instance: String,
-    mut waiting: mpsc::Receiver<(ObjectReference, Telling)>,
-    mut losses: Losses,
-) {
-    let mut pace = interval(PACE);
-    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut fresh = Fresh::default();
-    let mut audit = interval(LOSSES);
-    audit.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        let (about, telling) = tokio::select! {
-            biased;
-            _ = audit.tick() => {
-                let lost = losses.news();
-                if lost > 0 {
-                    warn!(lost, "more happened than could be told: these Events are lost, the conditions on the objects say the same");
+    busy: Arc<AtomicBool>,
+}
+
+impl Sender {
+    async fn run(self, mut news: mpsc::Receiver<(ObjectReference, Telling)>, mut losses: Losses) {
+        let mut pace = interval(PACE);
+        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut audit = interval(LOSSES);
+        audit.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut fresh, mut waiting) = (Fresh::default(), Fair::new(WAITING));
+        let mut sent: Option<Instant> = None;
+        let mut sending = FuturesUnordered::new();
+        let mut open = true;
+        while open || !waiting.is_empty() || !sending.is_empty() {
+            tokio::select! {
+                biased;
+                _ = audit.tick() => losses.log(),
+                received = news.recv(), if open => match received {
+                    Some((about, telling)) => {
+                        let Telling { reason, note, .. } = &telling;
+                        debug!(namespace = about.namespace, name = about.name, reason, note, "event");
+                        if fresh.is_new(&about, &telling, Instant::now()) {
+                            let namespace = about.namespace.clone().unwrap_or_default();
+                            losses.count(waiting.push(&namespace, (about, telling)).is_some());
+                        }
+                    }
+                    None => open = false,
+                },
+                Some(()) = sending.next() => {}
+                _ = pace.tick(), if !waiting.is_empty() && sending.is_empty() => {
+                    let is_due = sent.is_none_or(|sent| sent.elapsed() >= BUSY_PACE) || !self.busy.load(Ordering::Relaxed);
+                    if is_due && let Some((about, telling)) = waiting.pop() {
+                        sent = Some(Instant::now());
+                        sending.push(self.send(about, telling));
+                    }
                 }
-                continue;
             }
-            received = waiting.recv() => match received {
-                Some(received) => received,
-                None => return,
-            },
-        };
-        let Telling { reason, note, .. } = &telling;
-        debug!(namespace = about.namespace, name = about.name, reason, note, "event");
-        if !fresh.is_new(&about, &telling, Instant::now()) {
-            continue;
         }
-        pace.tick().await;
+    }
+
+    async fn send(&self, about: ObjectReference, telling: Telling) {
         let namespace = about.namespace.clone().unwrap_or_default();
-        let api: Api<Event> = Api::namespaced(client.clone(), &namespace);
-        let event = event(about, telling, controller, &instance, Timestamp::now());
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
+        let event = event(about, telling, self.controller, &self.instance, Timestamp::now());
         match timeout(TIMEOUT, api.create(&PostParams::default(), &event)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => warn!(namespace, reason = event.reason, %error, "an Event could not be sent"),
@@ -247,7 +286,7 @@ mod tests {
     #[tokio::test]
     async fn too_many_are_dropped_and_counted() {
         let (queue, _waiting) = mpsc::channel(2);
-        let teller = Teller { queue, dropped: Arc::default() };
+        let teller = Teller { queue, dropped: Arc::default(), busy: Arc::default() };
         for _ in 0..5 {
             teller.tell(about("1"), telling("full"));
         }

@@ -3,7 +3,8 @@
 //!
 //! * [`client`] connects; [`watch()`] turns a list and its watch into changes.
 //! * [`service`], [`endpoints`], [`node`], [`mod@namespace`], [`accepted`]: objects become small projections.
-//! * [`queue`] orders what is to be written, [`lease`] says whether this replica may, [`events`] tells the user.
+//! * [`queue`] orders what is to be written, [`lease`] says whether this replica may, [`events`] tells the user, [`fair`]ly.
+//! * [`memory`] is what is remembered of released addresses.
 //! * [`record`] is the one object that a speaker writes.
 //! * [`names`] has every name that others can see.
 
@@ -11,7 +12,9 @@ pub mod accepted;
 pub mod client;
 pub mod endpoints;
 pub mod events;
+pub mod fair;
 pub mod lease;
+pub mod memory;
 pub mod names;
 pub mod namespace;
 pub mod node;

@@ -16,6 +16,11 @@ pub const CLUSTER_KEY: &str = "cluster";
 /// Key of a speaker's record: JSON.
 pub const RECORD_KEY: &str = "status";
 
+/// ConfigMap that remembers released addresses.
+pub const MEMORY: &str = "landfall-memory";
+/// Its key: a line for each address.
+pub const MEMORY_KEY: &str = "released";
+
 /// Lease that the leading controller holds.
 pub const LEASE: &str = "landfall-controller";
 /// Who we are in `managedFields`, and in Events.
@@ -37,6 +42,9 @@ pub const POOL_REQUESTS: [&str; 3] =
 /// Requests for addresses, comma-separated. The first is ours, the others are MetalLB's.
 pub const ADDRESS_REQUESTS: [&str; 3] =
     ["landfall.dev/addresses", "metallb.io/loadBalancerIPs", "metallb.universe.tf/loadBalancerIPs"];
+/// Sharing keys. The first is ours, the others are MetalLB's.
+pub const SHARING_KEYS: [&str; 3] =
+    ["landfall.dev/sharing-key", "metallb.io/allow-shared-ip", "metallb.universe.tf/allow-shared-ip"];
 
 /// Label that keeps load balancers off a node.
 pub const EXCLUDE_NODE: &str = "node.kubernetes.io/exclude-from-external-load-balancers";

@@ -1,12 +1,14 @@
-//! A Node object becomes its labels and whether load balancers must keep off it.
+//! A Node object becomes what a speaker keeps of its own, and what the controller keeps of all: the addresses that are taken.
 
 use super::{
     names,
     object::{lean_metadata, stands_for},
 };
+use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use landfall_core::config::Labels;
 use serde::Deserialize;
+use std::net::IpAddr;
 
 /// A Node as it is sent.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -15,6 +17,7 @@ pub struct NodeObject {
     #[serde(deserialize_with = "lean_metadata")]
     metadata: ObjectMeta,
     spec: Spec,
+    status: Status,
 }
 
 stands_for!(NodeObject, k8s_openapi::api::core::v1::Node);
@@ -23,6 +26,21 @@ stands_for!(NodeObject, k8s_openapi::api::core::v1::Node);
 #[serde(default)]
 struct Spec {
     taints: Option<Vec<Taint>>,
+    #[serde(rename = "podCIDRs")]
+    pod_cidrs: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    addresses: Vec<Address>,
+}
+
+/// An entry of `status.addresses`; some are names.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Address {
+    address: String,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -59,7 +77,7 @@ pub struct Node {
 impl Node {
     /// Projects `object`.
     pub fn new(object: NodeObject) -> Self {
-        let NodeObject { metadata, spec } = object;
+        let NodeObject { metadata, spec, .. } = object;
         let labels: Labels = metadata.labels.into_iter().flatten().collect();
         // Presence excludes, and only a plain "false" includes again: older clusters knew presence alone.
         let labelled = labels.get(names::EXCLUDE_NODE).is_some_and(|value| !is_false(value));
@@ -73,6 +91,29 @@ impl Node {
             None
         };
         Self { name: metadata.name.unwrap_or_default(), labels, excluded }
+    }
+}
+
+/// What the controller keeps of each node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Host {
+    /// Its name.
+    pub name: String,
+    /// Its own addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Where its pods' addresses come from.
+    pub pods: Vec<IpNet>,
+}
+
+impl Host {
+    /// Projects `object`.
+    pub fn new(object: NodeObject) -> Self {
+        let NodeObject { metadata, spec, status } = object;
+        Self {
+            name: metadata.name.unwrap_or_default(),
+            addresses: status.addresses.iter().filter_map(|entry| entry.address.parse().ok()).collect(),
+            pods: spec.pod_cidrs.iter().filter_map(|cidr| cidr.parse().ok()).collect(),
+        }
     }
 }
 
@@ -90,6 +131,23 @@ mod tests {
         let mut node = json!({"metadata": {"name": "n1", "labels": {}}, "spec": {}});
         change(&mut node);
         Node::new(serde_json::from_value(node).unwrap()).excluded
+    }
+
+    #[test]
+    fn a_nodes_addresses_and_its_pods_ranges_are_projected() {
+        let node = json!({
+            "metadata": {"name": "n1"},
+            "spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24", "2001:db8:1::/64"]},
+            "status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}, {"type": "Hostname", "address": "n1"},
+                                     {"type": "ExternalIP", "address": "2001:db8::1"}]}
+        });
+        let host = Host::new(serde_json::from_value(node).unwrap());
+        let expected = Host {
+            name: "n1".into(),
+            addresses: ["192.0.2.1", "2001:db8::1"].map(|address| address.parse().unwrap()).into(),
+            pods: ["10.1.0.0/24", "2001:db8:1::/64"].map(|range| range.parse().unwrap()).into(),
+        };
+        assert_eq!(host, expected);
     }
 
     #[test]

@@ -10,9 +10,10 @@ use super::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use landfall_core::alloc::{self, FamilyPolicy, ServiceKey};
 use serde::Deserialize;
-use std::net::IpAddr;
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 mod request;
+mod share;
 
 /// A Service as it is sent.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -36,6 +37,8 @@ struct Spec {
     ip_families: Vec<String>,
     ip_family_policy: Option<String>,
     external_traffic_policy: Option<String>,
+    ports: Vec<share::ServicePort>,
+    selector: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -106,11 +109,18 @@ impl Service {
         let ServiceObject { metadata, spec, status } = object;
         let annotation = |name: &str| metadata.annotations.as_ref()?.get(name).map(String::as_str);
         let deleting = metadata.deletion_timestamp.is_some();
-        let ours = spec.r#type == LOAD_BALANCER && spec.load_balancer_class.as_deref() == class;
+        let balanced = spec.r#type == LOAD_BALANCER;
+        let ours = balanced && spec.load_balancer_class.as_deref() == class;
         let ingress = status.load_balancer.ingress;
         let addresses: Vec<IpAddr> = ingress.iter().filter_map(Ingress::address).collect();
+        let mut request = request::request(annotation, spec.load_balancer_ip.as_deref());
+        let share = share::share(annotation, &spec).unwrap_or_else(|malformed| {
+            request.malformed.get_or_insert(malformed);
+            None
+        });
         let alloc = alloc::Service {
             managed: ours && !deleting,
+            elsewhere: balanced && !ours && !deleting,
             labels: metadata.labels.iter().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
             families: spec.ip_families.iter().filter_map(|family| parse_family(family)).collect(),
             policy: match spec.ip_family_policy.as_deref() {
@@ -118,7 +128,8 @@ impl Service {
                 Some("PreferDualStack") => FamilyPolicy::PreferDualStack,
                 _ => FamilyPolicy::SingleStack,
             },
-            request: request::request(annotation, spec.load_balancer_ip.as_deref()),
+            request,
+            share: share.map(Arc::new),
             record: annotation(names::ALLOCATED_FROM).map(str::to_owned),
             foreign_status: addresses.len() != ingress.len(),
             status: addresses,

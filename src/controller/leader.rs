@@ -2,13 +2,15 @@
 
 use super::{
     config,
-    state::{State, Write},
+    memory::Keeper,
+    state::{About, State, Write},
 };
 use crate::cluster::{
-    events::Teller,
+    events::{Teller, Telling},
     lease::Tenure,
     names,
     namespace::Namespace,
+    node::Host,
     queue::{Flight, Outcome},
     service::{Service, ServiceObject},
     watch,
@@ -64,18 +66,30 @@ impl Leader<'_> {
         // The default list semantic reads through to etcd: an older list could hand an address out twice.
         let mut services = pin!(watch(Api::all(self.client.clone()), watcher::Config::default(), project));
         let mut namespaces = pin!(watch(Api::all(self.client.clone()), watcher::Config::default(), Namespace::new));
+        let mut nodes = pin!(watch(Api::all(self.client.clone()), watcher::Config::default(), Host::new));
+        let keeper = Keeper::new(self.client.clone(), self.namespace, tenure.clone());
+        let mut memory = pin!(keeper.read().fuse());
         let mut state = State::new(IN_FLIGHT);
         let mut flights = FuturesUnordered::new();
+        let mut writing = FuturesUnordered::new();
 
         while !shutdown.is_cancelled() {
-            let now = since_boot();
+            let (now, wall) = (since_boot(), Timestamp::now());
+            state.pass(wall);
+            if let Some(rests) = state.memory_to_write(now) {
+                writing.push(keeper.write(rests));
+            }
+            for (about, telling) in state.tellings() {
+                self.tell(about, telling);
+            }
             while tenure.holds()
-                && let Some(write) = state.next(now, Timestamp::now())
+                && let Some(write) = state.next(now, wall)
             {
                 flights.push(self.send(write, tenure.margin().min(TIMEOUT)));
             }
-            let wake = match state.deadline() {
-                Some(at) if tenure.holds() => at.saturating_sub(now),
+            self.teller.yield_to_writes(!flights.is_empty());
+            let wake = match state.wait(now, wall) {
+                Some(wait) if tenure.holds() => wait,
                 Some(_) => EXPIRING,
                 None => IDLE,
             };
@@ -85,18 +99,46 @@ impl Leader<'_> {
                 Ok(()) = configs.changed() => {
                     let config = configs.borrow_and_update().clone();
                     if let Some(config) = config {
-                        state.configure(config);
+                        state.configure(config, Timestamp::now());
                     }
                 }
-                Some(change) = services.next() => state.observe(change),
-                Some(change) = namespaces.next() => state.observe_namespace(change),
+                rests = &mut memory => state.remember(rests, Timestamp::now()),
+                Some(is_written) = writing.next() => state.memory_written(is_written),
+                Some(change) = services.next() => state.observe(change, Timestamp::now()),
+                Some(change) = nodes.next() => state.observe_node(change, Timestamp::now()),
+                Some(change) = namespaces.next() => state.observe_namespace(change, Timestamp::now()),
                 Some((flight, outcome)) = flights.next() => state.done(&flight, outcome, since_boot()),
                 () = sleep(wake) => {}
             }
         }
         // What has been sent is waited for, so that the Lease is given back only when nothing more can arrive.
         info!(writes = flights.len(), "finishing");
+        self.teller.yield_to_writes(false);
         while flights.next().await.is_some() {}
+        while writing.next().await.is_some() {}
+        if let Some(rests) = state.unwritten_memory() {
+            keeper.write(rests).await;
+        }
+    }
+
+    fn tell(&self, about: About, telling: Telling) {
+        let about = match about {
+            About::Service(key, uid) => {
+                info!(service = %key, "{}: {}", telling.reason, telling.note);
+                reference(&key, uid)
+            }
+            About::Configuration => {
+                warn!("{}: {}", telling.reason, telling.note);
+                ObjectReference {
+                    api_version: Some("v1".into()),
+                    kind: Some("ConfigMap".into()),
+                    namespace: Some(self.namespace.into()),
+                    name: Some(names::CONFIG.into()),
+                    ..ObjectReference::default()
+                }
+            }
+        };
+        self.teller.tell(about, telling);
     }
 
     async fn send(&self, write: Write, limit: Duration) -> (Flight<ServiceKey>, Outcome) {
@@ -110,8 +152,7 @@ impl Leader<'_> {
         let outcome = match timeout(limit, call).await {
             Ok(Ok(_)) => {
                 if let Some(telling) = plan.telling {
-                    info!(service = %key, "{}: {}", telling.reason, telling.note);
-                    self.teller.tell(reference(key, uid), telling);
+                    self.tell(About::Service(key.clone(), uid), telling);
                 }
                 Outcome::Written
             }

@@ -1,10 +1,13 @@
 //! The controller: watches → allocation → patches.
 //!
 //! Replicas compete for a Lease; the one that holds it leads ([`leader`]): it follows the configuration ([`config`]), hears of
-//! Services, lets the allocator decide ([`state`]), and sends one write per decision ([`plan()`]). The others wait, knowing nothing.
+//! Services, lets the allocator decide ([`state`]), sends one write per decision ([`plan()`]), and keeps what is to be remembered
+//! of released addresses ([`memory`]). The others wait, knowing nothing.
 
 mod config;
+mod hosts;
 mod leader;
+mod memory;
 pub mod plan;
 mod state;
 

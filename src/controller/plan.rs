@@ -27,12 +27,23 @@ pub struct Plan {
 /// How the Service should be. `None` in a field: as it is.
 #[derive(Default)]
 struct Target<'a> {
-    holds: Option<Holding<'a>>,
+    holds: Holding<'a>,
     condition: Option<Words>,
 }
 
-/// The addresses and their record; none: neither, nor the finalizer.
-type Holding<'a> = Option<(&'a [IpAddr], &'a str)>;
+/// What the object says of its addresses.
+#[derive(Default)]
+enum Holding<'a> {
+    /// As it does.
+    #[default]
+    AsItIs,
+    /// These, with this record and the finalizer.
+    These(&'a [IpAddr], &'a str),
+    /// Nothing: no addresses, no record, no finalizer.
+    Nothing,
+    /// Nothing of ours: no record, no finalizer.
+    NothingOfOurs,
+}
 
 /// The condition; none: it goes.
 type Words = Option<(&'static str, &'static str, String)>;
@@ -45,9 +56,7 @@ pub fn plan(service: &Service, decision: Option<&Decision>, now: Timestamp) -> O
     let target = target(service, decision);
     let mut metadata = Map::new();
     let mut status = Map::new();
-    if let Some(holds) = target.holds {
-        change_holding(service, holds, &mut metadata, &mut status);
-    }
+    change_holding(service, &target.holds, &mut metadata, &mut status);
     if let Some(words) = &target.condition
         && let Some(condition) = change_condition(service, words, now)
     {
@@ -76,38 +85,50 @@ fn target<'a>(service: &Service, decision: Option<&'a Decision>) -> Target<'a> {
                 None => ("True", "Allocated", format!("{} from pool {record}", list(addresses))),
                 Some(refusal) => ("True", refusal.reason(), kept_words(addresses, refusal)),
             };
-            Target { holds: Some(Some((addresses, record))), condition: Some(Some(condition)) }
+            Target { holds: Holding::These(addresses, record), condition: Some(Some(condition)) }
         }
         Some(Decision::Refuse { refusal, .. }) => {
             let condition = ("False", refusal.reason(), refusal.to_string());
-            Target { holds: recorded.then_some(None), condition: Some(Some(condition)) }
+            let holds = if recorded { Holding::Nothing } else { Holding::AsItIs };
+            Target { holds, condition: Some(Some(condition)) }
         }
-        Some(Decision::Release { addresses, .. }) => {
-            Target { holds: (recorded || !addresses.is_empty()).then_some(None), condition: Some(None) }
+        Some(Decision::Release { addresses, leaves_status, .. }) => {
+            let holds = match (leaves_status, recorded || !addresses.is_empty()) {
+                (true, _) if recorded => Holding::NothingOfOurs,
+                (false, true) => Holding::Nothing,
+                _ => Holding::AsItIs,
+            };
+            Target { holds, condition: Some(None) }
         }
-        None if !service.alloc.managed => Target { holds: None, condition: Some(None) },
+        Some(Decision::Lost { .. }) => Target::default(),
+        None if !service.alloc.managed => Target { condition: Some(None), ..Target::default() },
         None => Target::default(),
     }
 }
 
 fn change_holding(
     service: &Service,
-    holds: Holding<'_>,
+    holds: &Holding<'_>,
     metadata: &mut Map<String, Value>,
     status: &mut Map<String, Value>,
 ) {
-    let (has, wants) = (service.alloc.finalizer, holds.is_some());
+    let (addresses, record) = match holds {
+        Holding::AsItIs => return,
+        Holding::These(addresses, record) => (Some(*addresses), Some(*record)),
+        Holding::Nothing => (Some(&[][..]), None),
+        Holding::NothingOfOurs => (None, None),
+    };
+    let (has, wants) = (service.alloc.finalizer, record.is_some());
     if !has && wants {
         metadata.insert("finalizers".into(), json!([names::FINALIZER]));
     }
     if has && !wants {
         metadata.insert("$deleteFromPrimitiveList/finalizers".into(), json!([names::FINALIZER]));
     }
-    let record = holds.map(|(_, record)| record);
     if service.alloc.record.as_deref() != record {
         metadata.insert("annotations".into(), json!({names::ALLOCATED_FROM: record}));
     }
-    let addresses = holds.map_or(&[][..], |(addresses, _)| addresses);
+    let Some(addresses) = addresses else { return };
     let same = service.ingress.len() == addresses.len()
         && service.ingress.iter().zip(addresses).all(|(entry, address)| entry.is_vip(*address));
     if !same {
@@ -143,14 +164,23 @@ fn tell(decision: &Decision, status: &Map<String, Value>) -> Option<Telling> {
         Decision::Assign { addresses, record, .. } if moved => {
             telling(Severity::Normal, "IPAllocated", format!("{} from pool {record}", list(addresses)))
         }
+        Decision::Refuse { refusal, .. } if judged && matches!(refusal, Refusal::Foreign { .. }) => {
+            telling(Severity::Warning, "ForeignStatus", refusal.to_string())
+        }
         Decision::Refuse { refusal, .. } if judged => {
             telling(Severity::Warning, "AllocationFailed", refusal.to_string())
         }
         Decision::Release { addresses, .. } if !addresses.is_empty() => {
-            telling(Severity::Normal, "IPReleased", format!("{} is free again", list(addresses)))
+            telling(Severity::Normal, "IPReleased", format!("{} is released", list(addresses)))
         }
         _ => None,
     }
+}
+
+/// What is told of a loss.
+pub fn loss(refusal: &Refusal) -> Telling {
+    let reason = if matches!(refusal, Refusal::Unshareable { .. }) { "SharingLost" } else { "AllocationFailed" };
+    Telling { severity: Severity::Warning, reason, note: refusal.to_string() }
 }
 
 fn kept_words(addresses: &[IpAddr], refusal: &Refusal) -> String {

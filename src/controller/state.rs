@@ -3,16 +3,22 @@
 //! No effects: changes and `now` go in, planned writes come out, and how each ended goes in again. A plan is made from the newest
 //! object at the moment it is taken, so nothing stale is ever queued.
 
-use super::plan::{Plan, plan};
+use super::{
+    hosts::Hosts,
+    memory::Schedule,
+    plan::{Plan, loss, plan},
+};
 use crate::cluster::{
     Change, ObjectName,
+    events::{Severity, Telling},
     namespace::Namespace,
+    node::Host,
     queue::{Flight, Outcome, Queue},
     service::Service,
 };
 use k8s_openapi::jiff::Timestamp;
 use landfall_core::{
-    alloc::{Allocator, Decision, Event, ServiceKey},
+    alloc::{Allocator, Decision, Event, Rest, ServiceKey},
     config::Config,
 };
 use std::{
@@ -29,6 +35,13 @@ pub struct State {
     queue: Queue<ServiceKey>,
     /// Whether the first list of each is complete.
     listed: Listed,
+    schedule: Schedule,
+    hosts: Hosts,
+    config: Option<Arc<Config>>,
+    /// What is to be told without a write.
+    to_tell: Vec<(About, Telling)>,
+    /// What of the pools was told to overlap.
+    overlaps: BTreeSet<String>,
     /// Whose flight carries out the release that is in `decisions`.
     releasing: BTreeSet<ServiceKey>,
 }
@@ -37,6 +50,16 @@ pub struct State {
 struct Listed {
     services: bool,
     namespaces: bool,
+    nodes: bool,
+}
+
+/// Whom something is told of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum About {
+    /// A Service and its UID.
+    Service(ServiceKey, String),
+    /// The configuration.
+    Configuration,
 }
 
 /// A write to send.
@@ -59,43 +82,108 @@ impl State {
             decisions: BTreeMap::new(),
             queue: Queue::new(in_flight),
             listed: Listed::default(),
+            schedule: Schedule::default(),
+            hosts: Hosts::default(),
+            config: None,
+            to_tell: Vec::new(),
+            overlaps: BTreeSet::new(),
             releasing: BTreeSet::new(),
         }
     }
 
     /// A configuration was accepted.
-    pub fn configure(&mut self, config: Arc<Config>) {
-        self.decide(Event::Configured(config));
+    pub fn configure(&mut self, config: Arc<Config>, wall: Timestamp) {
+        self.config = Some(config.clone());
+        self.look_for_overlaps();
+        self.decide(Event::Configured(config), wall);
+    }
+
+    /// What was remembered of released addresses is read.
+    pub fn remember(&mut self, rests: Vec<Rest>, wall: Timestamp) {
+        self.decide(Event::Remembered(rests), wall);
+    }
+
+    /// What is to be remembered of released addresses, if that is to be written now. The end of the write is to be told to
+    /// [`State::memory_written`].
+    pub fn memory_to_write(&mut self, now: Duration) -> Option<Vec<Rest>> {
+        let changes = self.allocator.memory_changes();
+        self.schedule.due(changes).filter(|due| *due <= now)?;
+        self.schedule.begin(changes, now);
+        Some(self.allocator.memory()?.collect())
+    }
+
+    /// Whether what was to be remembered is written.
+    pub fn memory_written(&mut self, is_written: bool) {
+        self.schedule.end(is_written);
+    }
+
+    /// What is to be remembered and was not written yet.
+    pub fn unwritten_memory(&self) -> Option<Vec<Rest>> {
+        let is_behind = self.schedule.is_behind(self.allocator.memory_changes());
+        Some(self.allocator.memory().filter(|_| is_behind)?.collect())
+    }
+
+    /// Time has passed.
+    pub fn pass(&mut self, wall: Timestamp) {
+        self.decide(Event::Passed, wall);
     }
 
     /// The watch of namespaces told a change.
-    pub fn observe_namespace(&mut self, change: Change<Namespace>) {
+    pub fn observe_namespace(&mut self, change: Change<Namespace>, wall: Timestamp) {
         match change {
-            Change::Applied(Namespace { name, labels }) => self.decide(Event::Namespace { name, labels: Some(labels) }),
-            Change::Deleted(ObjectName { name, .. }) => self.decide(Event::Namespace { name, labels: None }),
+            Change::Applied(Namespace { name, labels }) => {
+                self.decide(Event::Namespace { name, labels: Some(labels) }, wall);
+            }
+            Change::Deleted(ObjectName { name, .. }) => self.decide(Event::Namespace { name, labels: None }, wall),
             Change::Synced => {
                 self.listed.namespaces = true;
-                self.begin();
+                self.begin(wall);
             }
         }
     }
 
-    /// Decisions begin once both have been listed.
-    fn begin(&mut self) {
-        if let Listed { services: true, namespaces: true } = self.listed {
-            self.decide(Event::Synced);
+    /// The watch of nodes told a change.
+    pub fn observe_node(&mut self, change: Change<Host>, wall: Timestamp) {
+        let is_news = match change {
+            Change::Applied(host) => self.hosts.put(host),
+            Change::Deleted(ObjectName { name, .. }) => self.hosts.remove(&name),
+            Change::Synced => !std::mem::replace(&mut self.listed.nodes, true),
+        };
+        if is_news && self.listed.nodes {
+            self.look_for_overlaps();
+            self.decide(Event::Reserved(Arc::new(self.hosts.reserved())), wall);
+            self.begin(wall);
         }
     }
 
+    /// Decisions begin once all have been listed.
+    fn begin(&mut self, wall: Timestamp) {
+        if let Listed { services: true, namespaces: true, nodes: true } = self.listed {
+            self.decide(Event::Synced, wall);
+        }
+    }
+
+    /// Tells each overlap of a pool with pods once.
+    fn look_for_overlaps(&mut self) {
+        let Some(config) = &self.config else { return };
+        let overlaps: BTreeSet<String> = self.hosts.overlaps(config).into_iter().collect();
+        let telling = |note: &String| {
+            let (severity, reason) = (Severity::Warning, "ConfigurationWarning");
+            (About::Configuration, Telling { severity, reason, note: note.clone() })
+        };
+        self.to_tell.extend(overlaps.difference(&self.overlaps).map(telling));
+        self.overlaps = overlaps;
+    }
+
     /// The watch of Services told a change.
-    pub fn observe(&mut self, change: Change<Service>) {
+    pub fn observe(&mut self, change: Change<Service>, wall: Timestamp) {
         match change {
             Change::Applied(service) => {
                 let key = service.alloc.key.clone();
                 let event = Event::Applied(service.alloc.clone());
                 self.services.insert(key.clone(), service);
                 self.queue.push(&key, true);
-                self.decide(event);
+                self.decide(event, wall);
             }
             Change::Deleted(name) => {
                 let key = ServiceKey::from(name);
@@ -104,26 +192,31 @@ impl State {
                 self.queue.forget(&key);
                 self.releasing.remove(&key);
                 // What is decided now about others who waited is kept; about this one there is nothing left to write.
-                self.decide(Event::Deleted(key));
+                self.decide(Event::Deleted(key), wall);
             }
             Change::Synced => {
                 self.listed.services = true;
-                self.begin();
+                self.begin(wall);
             }
         }
     }
 
-    fn decide(&mut self, event: Event) {
-        for decision in self.allocator.apply(event) {
-            let (Decision::Assign { key, .. } | Decision::Refuse { key, .. } | Decision::Release { key, .. }) =
-                &decision;
-            let key = key.clone();
-            if self.services.contains_key(&key) {
+    fn decide(&mut self, event: Event, wall: Timestamp) {
+        for decision in self.allocator.apply(event, since_1970(wall)) {
+            let key = decision.about().0.clone();
+            if let Decision::Lost { uid, refusal, .. } = &decision {
+                self.to_tell.push((About::Service(key, uid.clone()), loss(refusal)));
+            } else if self.services.contains_key(&key) {
                 self.queue.push(&key, false);
                 self.releasing.remove(&key);
                 self.decisions.insert(key, decision);
             }
         }
+    }
+
+    /// What is to be told, once.
+    pub fn tellings(&mut self) -> Vec<(About, Telling)> {
+        std::mem::take(&mut self.to_tell)
     }
 
     /// The next write to send. Its end is to be told to [`State::done`]. Before all is known nothing is written.
@@ -134,7 +227,7 @@ impl State {
         while let Some(flight) = self.queue.next(now) {
             let key = &flight.key;
             if let Some(service) = self.services.get(key) {
-                let decision = self.decisions.get(key).filter(|decision| uid(decision) == service.alloc.uid);
+                let decision = self.decisions.get(key).filter(|decision| decision.about().1 == service.alloc.uid);
                 let plan = plan(service, decision, wall);
                 if let Some(Decision::Release { .. }) = decision {
                     self.releasing.insert(key.clone());
@@ -159,15 +252,17 @@ impl State {
         }
     }
 
-    /// When [`State::next`] may have something without a further change.
-    pub fn deadline(&self) -> Option<Duration> {
-        self.queue.deadline().filter(|_| self.allocator.is_ready())
+    /// For how long there is nothing to write and nobody to serve without a further change; none: for ever.
+    pub fn wait(&self, now: Duration, wall: Timestamp) -> Option<Duration> {
+        let memory = self.schedule.due(self.allocator.memory_changes());
+        let write = self.queue.deadline().into_iter().chain(memory).min().map(|at| at.saturating_sub(now));
+        let rested = self.allocator.deadline().map(|at| at.saturating_sub(since_1970(wall)));
+        write.into_iter().chain(rested).min().filter(|_| self.allocator.is_ready())
     }
 }
 
-fn uid(decision: &Decision) -> &str {
-    let (Decision::Assign { uid, .. } | Decision::Refuse { uid, .. } | Decision::Release { uid, .. }) = decision;
-    uid
+fn since_1970(wall: Timestamp) -> Duration {
+    wall.as_duration().unsigned_abs()
 }
 
 #[cfg(test)]

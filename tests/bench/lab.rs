@@ -18,6 +18,8 @@ pools:
 - name: large
   addresses: [198.18.0.0/20]
   autoAssign: false
+quarantine: 0s
+reuse: 0s
 announcements:
 - interfaces: [eth0]
   nodeSelectors:

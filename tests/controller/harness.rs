@@ -8,8 +8,9 @@ use std::{path::Path, time::Duration};
 /// Long enough for anything that is going to happen.
 pub const SOON: Duration = Duration::from_secs(20);
 
-/// An address range for IPv4, one for IPv6.
-pub const CONFIG: &str = "pools:\n- name: default\n  addresses: [198.51.100.100-198.51.100.103, 2001:db8::100/126]\n";
+/// An address range for IPv4, one for IPv6; what is released is to be had at once.
+pub const CONFIG: &str = "pools:\n- name: default\n  addresses: [198.51.100.100-198.51.100.103, 2001:db8::100/126]\n\
+                          quarantine: 0s\nreuse: 0s\n";
 
 pub struct Cluster {
     pub sandbox: Sandbox,

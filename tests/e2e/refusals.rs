@@ -6,7 +6,7 @@ use crate::{
     sight::host,
 };
 
-const TWO: &str = "pools:\n- name: default\n  addresses: [198.51.100.100/31]\n";
+const TWO: &str = "pools:\n- name: default\n  addresses: [198.51.100.100/31]\nquarantine: 0s\n";
 
 #[test]
 fn an_exhausted_pool_says_so_and_serves_the_next_when_an_address_is_free() {

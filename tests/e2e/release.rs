@@ -8,9 +8,13 @@ use crate::{
     sight::host,
 };
 
+/// What is released is to be had at once.
+const AT_ONCE: &str =
+    "pools:\n- name: default\n  addresses: [198.51.100.100-198.51.100.150]\nquarantine: 0s\nreuse: 0s\n";
+
 #[test]
 fn a_deleted_service_is_gone_and_its_address_is_free() {
-    let lab = Lab::up();
+    let lab = Lab::configured(AT_ONCE);
     lab.apply_example("2-loadbalancer.yaml");
     let vip = lab.address("web");
     lab.wait_answer(&[], &format!("http://{}:30080", host(vip)));
@@ -24,7 +28,7 @@ fn a_deleted_service_is_gone_and_its_address_is_free() {
 
 #[test]
 fn a_service_that_changes_its_type_keeps_nothing_of_ours() {
-    let lab = Lab::up();
+    let lab = Lab::configured(AT_ONCE);
     lab.apply_example("2-loadbalancer.yaml");
     let vip = lab.address("web");
     lab.wait_answer(&[], &format!("http://{}:30080", host(vip)));

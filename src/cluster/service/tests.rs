@@ -43,10 +43,12 @@ fn a_service_is_projected_whole() {
         uid: "u1".into(),
         created: 1_795_521_600,
         managed: true,
+        elsewhere: false,
         labels: Labels::from([("tier", "front")]),
         families: vec![Family::V6, Family::V4],
         policy: FamilyPolicy::PreferDualStack,
         request: Request::default(),
+        share: None,
         record: Some("default".into()),
         status: vec![ip("198.51.100.100"), ip("2001:db8::1")],
         foreign_status: false,
@@ -56,6 +58,19 @@ fn a_service_is_projected_whole() {
     assert_eq!(service.resource_version, "42");
     assert!(service.ingress[0].is_vip(ip("198.51.100.100")) && service.ingress[1].is_vip(ip("2001:db8::1")));
     assert_eq!(service.allocated.map(|condition| condition.reason).as_deref(), Some("Allocated"));
+}
+
+#[test]
+fn a_sharing_key_is_projected_and_two_that_disagree_are_no_request() {
+    let key = |o: &mut Value| o["metadata"]["annotations"]["landfall.dev/sharing-key"] = json!("k");
+    let share = Service::new(object(key), None).alloc.share.unwrap();
+    assert_eq!((share.key.as_str(), share.ports.len(), share.local.is_some()), ("k", 2, true));
+    let two = |o: &mut Value| {
+        key(o);
+        o["metadata"]["annotations"]["metallb.io/allow-shared-ip"] = json!("l");
+    };
+    let alloc = Service::new(object(two), None).alloc;
+    assert!(alloc.share.is_none() && alloc.request.malformed.is_some());
 }
 
 #[test]
@@ -83,6 +98,12 @@ fn ours_to_serve_is_what_has_our_class_and_is_not_being_deleted() {
     ];
     for (index, (change, class, managed)) in cases.iter().enumerate() {
         assert_eq!(Service::new(object(change), *class).alloc.managed, *managed, "case {index}");
+    }
+    let other: fn(&mut Value) = |o| o["spec"]["loadBalancerClass"] = json!("example.com/other");
+    let deleted: fn(&mut Value) = |o| o["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z");
+    let cluster_ip: fn(&mut Value) = |o| o["spec"]["type"] = json!("ClusterIP");
+    for (change, elsewhere) in [(other, true), (deleted, false), (cluster_ip, false), (|_: &mut Value| (), false)] {
+        assert_eq!(Service::new(object(change), None).alloc.elsewhere, elsewhere);
     }
 }
 

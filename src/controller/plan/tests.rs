@@ -48,7 +48,7 @@ fn refuse() -> Decision {
 
 fn release(addresses: &[&str]) -> Decision {
     let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-    Decision::Release { key: key(), uid: "u1".into(), addresses }
+    Decision::Release { key: key(), uid: "u1".into(), addresses, leaves_status: false }
 }
 
 fn telling(severity: Severity, reason: &'static str, note: impl Into<String>) -> Option<Telling> {
@@ -104,7 +104,7 @@ fn a_release_is_one_write() {
         }
     });
     assert_eq!(plan.patch, expected);
-    assert_eq!(plan.telling, telling(Severity::Normal, "IPReleased", "198.51.100.100 is free again"));
+    assert_eq!(plan.telling, telling(Severity::Normal, "IPReleased", "198.51.100.100 is released"));
 }
 
 #[test]
@@ -124,6 +124,32 @@ fn a_refused_service_loses_what_we_had_given_it() {
     let plan = plan(&service(allocated), Some(&refuse()), now()).unwrap();
     assert_eq!(plan.patch["status"]["loadBalancer"], json!({"ingress": null}));
     assert_eq!(plan.patch["metadata"]["annotations"], json!({"landfall.dev/allocated-from": null}));
+}
+
+#[test]
+fn what_another_class_serves_keeps_its_status() {
+    let theirs = service(|o| {
+        allocated(o);
+        o["spec"]["loadBalancerClass"] = json!("example.com/other");
+    });
+    let addresses = vec![VIP.parse().unwrap()];
+    let decision = Decision::Release { key: key(), uid: "u1".into(), addresses, leaves_status: true };
+    let patch = plan(&theirs, Some(&decision), now()).unwrap().patch;
+    let conditions = json!({"conditions": [{"$patch": "delete", "type": "landfall.dev/Allocated"}]});
+    assert_eq!(patch["status"], conditions);
+    assert_eq!(patch["metadata"]["annotations"], json!({"landfall.dev/allocated-from": null}));
+    assert_eq!(patch["metadata"]["$deleteFromPrimitiveList/finalizers"], json!([names::FINALIZER]));
+}
+
+#[test]
+fn a_foreign_status_is_told_beside_it() {
+    let foreign = service(|o| o["status"]["loadBalancer"] = json!({"ingress": [{"ip": "203.0.113.9"}]}));
+    let refusal = Refusal::Foreign { shown: "203.0.113.9".into() };
+    let decision = Decision::Refuse { key: key(), uid: "u1".into(), refusal: refusal.clone() };
+    let plan = plan(&foreign, Some(&decision), now()).unwrap();
+    assert_eq!(plan.patch["metadata"], json!({"uid": "u1", "resourceVersion": "42"}));
+    assert_eq!(plan.patch["status"].as_object().unwrap().keys().collect::<Vec<_>>(), ["conditions"]);
+    assert_eq!(plan.telling, telling(Severity::Warning, "ForeignStatus", refusal.to_string()));
 }
 
 #[test]

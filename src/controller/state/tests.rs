@@ -23,13 +23,14 @@ impl Bench {
         self.state = begun();
         self.configure(config);
         for object in self.objects.values().cloned().collect::<Vec<_>>() {
-            self.state.observe(Change::Applied(parse(&object)));
+            self.state.observe(Change::Applied(parse(&object)), wall());
         }
-        self.state.observe(Change::Synced);
+        self.state.observe(Change::Synced, wall());
     }
 
     fn configure(&mut self, text: &str) {
-        self.state.configure(Arc::new(config::parse(text).unwrap().config));
+        let text = format!("{text}\nquarantine: 0\nreuse: 0\n");
+        self.state.configure(Arc::new(config::parse(&text).unwrap().config), wall());
     }
 
     fn put(&mut self, name: &str, change: impl FnOnce(&mut Value)) {
@@ -40,17 +41,17 @@ impl Bench {
         change(object);
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         let service = parse(object);
-        self.state.observe(Change::Applied(service));
+        self.state.observe(Change::Applied(service), wall());
     }
 
     fn delete(&mut self, name: &str) {
         self.objects.remove(name);
-        self.state.observe(Change::Deleted(ObjectName { namespace: "shop".into(), name: name.into() }));
+        self.state.observe(Change::Deleted(ObjectName { namespace: "shop".into(), name: name.into() }), wall());
     }
 
     /// Sends all that is to be written, as a server that obeys; gives it as `name: what`.
     fn settle(&mut self) -> Vec<String> {
-        while let Some(Write { flight, plan, .. }) = self.state.next(now(), Timestamp::UNIX_EPOCH) {
+        while let Some(Write { flight, plan, .. }) = self.state.next(now(), wall()) {
             let key = &flight.key;
             assert_eq!(
                 plan.patch["metadata"]["resourceVersion"],
@@ -69,16 +70,22 @@ impl Bench {
     }
 }
 
-/// Nothing known but the namespace.
+/// Nothing known but the namespace, and that there are no nodes.
 fn begun() -> State {
     let mut state = State::new(8);
-    state.observe_namespace(Change::Applied(Namespace { name: "shop".into(), labels: Labels::default() }));
-    state.observe_namespace(Change::Synced);
+    state.remember(Vec::new(), wall());
+    state.observe_namespace(Change::Applied(Namespace { name: "shop".into(), labels: Labels::default() }), wall());
+    state.observe_namespace(Change::Synced, wall());
+    state.observe_node(Change::Synced, wall());
     state
 }
 
 fn parse(object: &Value) -> Service {
     Service::new(serde_json::from_value(object.clone()).unwrap(), None)
+}
+
+fn wall() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
 }
 
 fn now() -> Duration {
@@ -107,7 +114,7 @@ fn services_are_served_once_listed_and_configured() {
     bench.put("a", |_| ());
     bench.put("b", |_| ());
     assert_eq!(bench.settle(), [""; 0]);
-    bench.state.observe(Change::Synced);
+    bench.state.observe(Change::Synced, wall());
     assert_eq!(bench.settle(), [""; 0]);
     bench.configure(POOL);
     assert_eq!(bench.settle(), ["a: IPAllocated", "b: IPAllocated"]);
@@ -117,19 +124,53 @@ fn services_are_served_once_listed_and_configured() {
 }
 
 #[test]
-fn nothing_is_decided_before_services_and_namespaces_are_listed() {
+fn nothing_is_decided_before_services_namespaces_and_nodes_are_listed() {
     let pool = "pools: [{name: a, addresses: [198.51.100.1], namespaceSelectors: [{matchLabels: {team: web}}]}]";
     let mut bench = Bench::new();
     bench.state = State::new(8);
+    bench.state.remember(Vec::new(), wall());
     bench.configure(pool);
     bench.put("a", |_| ());
-    bench.state.observe(Change::Synced);
+    bench.state.observe(Change::Synced, wall());
     assert_eq!(bench.settle(), [""; 0]);
     let labels = Labels::from([("team", "web")]);
-    bench.state.observe_namespace(Change::Applied(Namespace { name: "shop".into(), labels }));
+    bench.state.observe_namespace(Change::Applied(Namespace { name: "shop".into(), labels }), wall());
     assert_eq!(bench.settle(), [""; 0]);
-    bench.state.observe_namespace(Change::Synced);
+    bench.state.observe_namespace(Change::Synced, wall());
+    assert_eq!(bench.settle(), [""; 0]);
+    bench.state.observe_node(Change::Synced, wall());
     assert_eq!(bench.settle(), ["a: IPAllocated"]);
+}
+
+fn host(address: &str) -> Host {
+    let pods = vec!["198.51.100.101/32".parse().unwrap()];
+    Host { name: "n1".into(), addresses: vec![address.parse().unwrap()], pods }
+}
+
+#[test]
+fn a_nodes_own_address_is_given_to_nobody() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.state.observe_node(Change::Applied(host("198.51.100.100")), wall());
+    bench.put("a", |_| ());
+    assert_eq!(bench.settle(), ["a: IPAllocated"]);
+    assert_eq!(bench.address("a"), Some("198.51.100.101"));
+    bench.state.observe_node(Change::Deleted(ObjectName { namespace: String::new(), name: "n1".into() }), wall());
+    bench.put("b", |_| ());
+    bench.settle();
+    assert_eq!(bench.address("b"), Some("198.51.100.100"));
+}
+
+#[test]
+fn a_pool_among_the_pods_is_told_once() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.state.observe_node(Change::Applied(host("192.0.2.1")), wall());
+    let [(About::Configuration, telling)] = &bench.state.tellings()[..] else { panic!("one was to be told") };
+    assert_eq!(telling.reason, "ConfigurationWarning");
+    bench.state.observe_node(Change::Applied(host("192.0.2.2")), wall());
+    bench.configure(POOL);
+    assert_eq!(bench.state.tellings(), []);
 }
 
 #[test]
@@ -203,7 +244,7 @@ fn a_conflict_is_planned_again_from_the_newer_object() {
     let mut bench = Bench::new();
     bench.restart(POOL);
     bench.put("a", |_| ());
-    let write = bench.state.next(now(), Timestamp::UNIX_EPOCH).unwrap();
+    let write = bench.state.next(now(), wall()).unwrap();
     bench.put("a", |object| object["metadata"]["annotations"] = json!({"example.com/theirs": "new"}));
     bench.state.done(&write.flight, Outcome::Conflict, now());
     assert_eq!(bench.settle(), ["a: IPAllocated"]);
@@ -232,10 +273,10 @@ fn a_change_that_a_new_leader_missed_is_one_release() {
     a["spec"]["type"] = json!("ClusterIP");
     bench.state = begun();
     let a = parse(&bench.objects["a"]);
-    bench.state.observe(Change::Applied(a));
+    bench.state.observe(Change::Applied(a), wall());
     // Nothing is written before all is known: not even the condition that is no longer wanted.
     assert_eq!(bench.settle(), [""; 0]);
-    bench.state.observe(Change::Synced);
+    bench.state.observe(Change::Synced, wall());
     assert_eq!(bench.settle(), [""; 0]);
     bench.configure(POOL);
     assert_eq!(bench.settle(), ["a: IPReleased"]);
@@ -249,7 +290,7 @@ fn a_release_that_is_decided_during_another_write_is_written_after_it() {
     bench.put("a", |_| ());
     bench.settle();
     bench.put("a", |object| object["status"]["conditions"] = json!([]));
-    let mending = bench.state.next(now(), Timestamp::UNIX_EPOCH).unwrap();
+    let mending = bench.state.next(now(), wall()).unwrap();
     bench.put("a", |object| object["spec"]["type"] = json!("ClusterIP"));
     bench.state.done(&mending.flight, Outcome::Written, now());
     assert_eq!(bench.settle(), ["a: IPReleased"]);
@@ -260,15 +301,15 @@ fn the_old_objects_last_write_does_not_end_the_new_ones_release() {
     let mut bench = Bench::new();
     bench.restart(POOL);
     bench.put("a", |_| ());
-    let old = bench.state.next(now(), Timestamp::UNIX_EPOCH).unwrap();
+    let old = bench.state.next(now(), wall()).unwrap();
     bench.delete("a");
     bench.put("a", |object| object["metadata"]["uid"] = json!("another"));
     bench.settle();
     bench.put("a", |object| object["spec"]["type"] = json!("ClusterIP"));
-    let release = bench.state.next(now(), Timestamp::UNIX_EPOCH).unwrap();
+    let release = bench.state.next(now(), wall()).unwrap();
     bench.state.done(&old.flight, Outcome::Unneeded, now());
     bench.state.done(&release.flight, Outcome::Failed, now());
-    let again = bench.state.next(now() + Duration::from_secs(10), Timestamp::UNIX_EPOCH).unwrap();
+    let again = bench.state.next(now() + Duration::from_secs(10), wall()).unwrap();
     assert_eq!(again.plan, release.plan);
 }
 
@@ -279,13 +320,60 @@ fn nobody_gets_an_address_before_its_release_is_written() {
     ["a", "b", "c"].iter().for_each(|name| bench.put(name, |_| ()));
     bench.settle();
     bench.put("a", |object| object["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z"));
-    let release = bench.state.next(now(), Timestamp::UNIX_EPOCH).unwrap();
+    let release = bench.state.next(now(), wall()).unwrap();
     bench.state.done(&release.flight, Outcome::Failed, now());
     bench.put("c", |object| object["metadata"]["labels"] = json!({"example.com/tier": "front"}));
     assert_eq!(bench.settle(), [""; 0]);
     assert_eq!(bench.address("c"), None);
     bench.delete("a");
     assert_eq!(bench.settle(), ["c: IPAllocated"]);
+}
+
+#[test]
+fn an_address_that_rests_wakes_the_leader_for_who_waits() {
+    let mut bench = Bench::new();
+    bench.restart("pools: []");
+    let config = config::parse("pools: [{name: a, addresses: [198.51.100.100]}]\nquarantine: 60s\n").unwrap().config;
+    bench.state.configure(Arc::new(config), wall());
+    bench.put("a", |_| ());
+    bench.settle();
+    bench.put("a", |object| object["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z"));
+    assert_eq!(bench.settle(), ["a: IPReleased"]);
+    bench.delete("a");
+    assert_eq!(bench.state.wait(now(), wall()), Some(Duration::ZERO));
+    let rests = bench.state.memory_to_write(now()).unwrap();
+    assert_eq!(rests.into_iter().map(|rest| rest.key.name).collect::<Vec<_>>(), ["a"]);
+    bench.state.memory_written(true);
+    assert_eq!((bench.state.unwritten_memory(), bench.state.wait(now(), wall())), (None, None));
+    bench.put("b", |_| ());
+    assert_eq!(bench.settle(), ["b: AllocationFailed"]);
+    assert_eq!(bench.state.wait(now(), wall()), Some(Duration::from_secs(60)));
+    bench.state.pass(wall() + Duration::from_secs(60));
+    assert_eq!(bench.settle(), ["b: IPAllocated"]);
+}
+
+#[test]
+fn a_member_that_loses_its_address_is_told_beside_the_write() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    let share = |port: u16| {
+        move |object: &mut Value| {
+            object["metadata"]["annotations"]["landfall.dev/sharing-key"] = json!("k");
+            object["spec"]["ports"] = json!([{"port": port}]);
+        }
+    };
+    bench.put("a", share(80));
+    bench.put("b", share(443));
+    bench.settle();
+    assert_eq!((bench.address("a"), bench.address("b")), (Some("198.51.100.100"), Some("198.51.100.100")));
+    assert_eq!(bench.state.tellings(), []);
+    bench.put("b", share(80));
+    let [(About::Service(key, uid), telling)] = &bench.state.tellings()[..] else { panic!("one was to be told") };
+    assert_eq!((&*key.name, &**uid, telling.reason), ("b", "uid-b", "SharingLost"));
+    assert!(telling.note.contains("80/TCP"), "{}", telling.note);
+    assert_eq!(bench.settle(), ["b: IPAllocated"]);
+    assert_eq!(bench.address("b"), Some("198.51.100.101"));
+    assert_eq!(bench.state.tellings(), []);
 }
 
 #[test]

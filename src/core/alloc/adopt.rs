@@ -1,20 +1,20 @@
 //! What a Service's own status says that it holds: the only memory that outlives a restart.
 
-use super::{Service, held::Held, ledger::Ledger, plan};
+use super::{Refusal, Service, held::Held, ledger::Ledger, plan};
 use crate::addr::Family;
 
 /// What a status means.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// These addresses are the Service's; none: it has yet to get some.
-    Ours(Vec<Held>),
+    /// These addresses are the Service's; none: it has yet to get some. And why others that it shows are not.
+    Ours(Vec<Held>, Option<Refusal>),
     /// Somebody else serves it: it is to be left alone.
     Foreign,
 }
 
 /// Reads a status. With our record it is our word, whatever the pools have become since. Without it, it is taken over if
 /// all of it lies in pools, and somebody else's if not. Of each family the first address counts, unless another Service
-/// holds it, or, without our record, the Service has no use for the family.
+/// holds it and does not share it, or, without our record, the Service has no use for the family.
 pub(super) fn claim(service: &Service, ledger: &Ledger) -> Claim {
     let config = ledger.config();
     let is_ours = service.record.is_some();
@@ -33,9 +33,19 @@ pub(super) fn claim(service: &Service, ledger: &Ledger) -> Claim {
         let recorded = pools.get(index).or(pools.first()).filter(|pool| !pool.is_empty());
         let listed = || config.pool_of(*address).map(|pool| pool.name.as_str());
         let pool = recorded.copied().or_else(listed).unwrap_or_default();
-        Held { address: *address, pool: pool.to_owned() }
+        Held { address: *address, pool: pool.to_owned(), share: service.share.clone() }
     });
-    Claim::Ours(held.filter(|held| ledger.holder(held.address).is_none()).collect())
+    let (key, share) = (&service.key, service.share.as_deref());
+    // What was given once does not depend on what the pool says of sharing today.
+    let bar = |address| if is_ours { ledger.clash(address, key, share) } else { ledger.bar(address, key, share) };
+    let (mut own, mut lost) = (Vec::new(), None);
+    for held in held {
+        match bar(held.address) {
+            None => own.push(held),
+            Some(by) => lost = lost.or(Some(plan::unshareable(held.address, by))),
+        }
+    }
+    Claim::Ours(own, lost)
 }
 
 /// The order in which statuses are believed when two claim one address: the smaller wins.

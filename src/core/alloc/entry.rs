@@ -3,6 +3,7 @@
 use super::{
     Decision, Refusal, Service,
     held::Held,
+    refusal::list,
     waiting::{Ticket, Turn},
 };
 use std::net::IpAddr;
@@ -15,13 +16,42 @@ pub(super) struct Entry {
     /// What it no longer holds and its object, or a write on its way there, may still show: not yet anybody else's.
     pub leaving: Vec<Held>,
     pub decided: Option<Decision>,
+    /// Why it lost an address, until its object shows that.
+    lost: Option<Box<Loss>>,
     /// Its places in the queues, while something could better it.
     pub ticket: Option<Ticket>,
 }
 
+#[derive(Debug)]
+struct Loss {
+    why: Refusal,
+    is_told: bool,
+}
+
 impl Entry {
     pub fn new(service: Service) -> Self {
-        Self { service, held: Vec::new(), leaving: Vec::new(), decided: None, ticket: None }
+        Self { service, held: Vec::new(), leaving: Vec::new(), decided: None, lost: None, ticket: None }
+    }
+
+    /// It has lost an address.
+    pub fn lose(&mut self, why: Refusal) {
+        if self.lost.as_ref().is_none_or(|lost| lost.why != why) {
+            self.lost = Some(Box::new(Loss { why, is_told: false }));
+        }
+    }
+
+    /// What is to be told of a loss; once.
+    pub fn tell_loss(&mut self) -> Option<Decision> {
+        let lost = self.lost.as_mut().filter(|lost| !lost.is_told)?;
+        lost.is_told = true;
+        let (key, uid) = (self.service.key.clone(), self.service.uid.clone());
+        Some(Decision::Lost { key, uid, refusal: lost.why.clone() })
+    }
+
+    /// What its object no longer shows.
+    pub fn let_go(&mut self) -> Vec<Held> {
+        self.lost = None;
+        std::mem::take(&mut self.leaving)
     }
 
     pub fn turn(&self) -> Turn {
@@ -46,6 +76,7 @@ impl Entry {
     pub fn has_let_go(&self) -> bool {
         let status = &self.service.status;
         match self.held.is_empty() {
+            true if self.service.elsewhere => !self.is_recorded(),
             true => !self.is_recorded() && !self.leaving.iter().any(|old| status.contains(&old.address)),
             false => *status == self.addresses(),
         }
@@ -83,7 +114,18 @@ impl Entry {
             service if service.managed || self.is_recorded() => service.status.clone(),
             _ => Vec::new(),
         };
-        Decision::Release { key: self.service.key.clone(), uid: self.service.uid.clone(), addresses }
+        let (key, uid) = (self.service.key.clone(), self.service.uid.clone());
+        Decision::Release { key, uid, addresses, leaves_status: self.service.elsewhere }
+    }
+
+    /// Somebody else serves it: it is left as it is, and told so.
+    pub fn conclude_foreign(&mut self) -> Option<Decision> {
+        let status = &self.service.status;
+        let shown = if status.is_empty() { "a hostname".to_owned() } else { list(status) };
+        let decision = self.refuse(Refusal::Foreign { shown });
+        let is_new = self.decided.as_ref() != Some(&decision);
+        self.decided = Some(decision.clone());
+        is_new.then_some(decision)
     }
 
     fn refuse(&self, refusal: Refusal) -> Decision {

@@ -1,7 +1,8 @@
 //! An address in a Service's hands.
 
+use super::sharing::Share;
 use crate::{addr::Family, config::Pool};
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 /// An address that a Service holds, and the pool that it came from. An edit may have moved the address to another pool,
 /// or out of all pools, since: where the Service asks for the pool that it came from, that still counts as had.
@@ -9,6 +10,8 @@ use std::net::IpAddr;
 pub(super) struct Held {
     pub address: IpAddr,
     pub pool: String,
+    /// What the Service brought to it, to share it with others.
+    pub share: Option<Arc<Share>>,
 }
 
 impl Held {

@@ -1,79 +1,306 @@
-//! Who holds which address, and what is free in each pool.
+//! Who holds which address, what is free in each pool, and what of that is news to those who wait.
 
-use super::{ServiceKey, Usage};
-use crate::{
-    addr::{AddressSet, Family},
-    config::Config,
+use super::{
+    Reserve, Reserved, Rest, ServiceKey, Usage,
+    held::Held,
+    memory::Memory,
+    sharing::{Clash, Share},
+    stock::Stock,
+    tenants::{Tenant, Tenants},
+    waiting::Want,
 };
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use crate::{
+    addr::{Family, Range},
+    config::{Config, Sharing},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 
-/// The addresses of a configuration's pools and their holders. An address outside of all pools can be held, too: a
+/// The addresses of a configuration's pools and who holds them. An address outside of all pools can be held, too: a
 /// Service keeps what an edit has taken out of its pool.
 #[derive(Debug)]
 pub(super) struct Ledger {
     config: Arc<Config>,
+    reserved: Arc<Reserved>,
     /// By a pool's position: what it may hand out and nobody holds.
-    free: Vec<AddressSet>,
-    holders: BTreeMap<IpAddr, ServiceKey>,
-    /// What was given back and not taken again, with its pool: what the waiting may hope for.
-    released: BTreeMap<IpAddr, usize>,
+    stocks: Vec<Stock>,
+    tenants: Tenants,
+    memory: Memory,
+    /// Those of the memory that still rest.
+    resting: BTreeSet<(Duration, IpAddr)>,
+    now: Duration,
+    /// How many addresses of a pool a namespace has, where the pool limits that.
+    counts: BTreeMap<(usize, String), usize>,
+    /// What has changed for those who wait.
+    news: BTreeSet<Want>,
 }
 
 impl Ledger {
-    pub fn new(config: Arc<Config>) -> Self {
-        let free = config.pools.iter().map(|pool| pool.addresses.clone()).collect();
-        Self { config, free, holders: BTreeMap::new(), released: BTreeMap::new() }
+    /// Nobody holds anything yet.
+    pub fn new(config: Arc<Config>, reserved: Arc<Reserved>, memory: Memory, now: Duration) -> Self {
+        let stocks = config.pools.iter().map(|pool| {
+            let mut fresh = pool.addresses.clone();
+            reserved.keys().for_each(|address| fresh.remove(Range::single(*address)));
+            Stock::new(fresh)
+        });
+        let mut ledger = Self {
+            stocks: stocks.collect(),
+            config,
+            reserved,
+            tenants: Tenants::default(),
+            memory: Memory::default(),
+            resting: BTreeSet::new(),
+            now,
+            counts: BTreeMap::new(),
+            news: BTreeSet::new(),
+        };
+        for rest in memory.iter() {
+            ledger.place(rest.address, rest.since);
+        }
+        ledger.memory = memory;
+        ledger.pass(now);
+        ledger
     }
 
     pub fn config(&self) -> &Config {
         &self.config
     }
 
-    pub fn holder(&self, address: IpAddr) -> Option<&ServiceKey> {
-        self.holders.get(&address)
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
-    /// The lowest free address of a family in the pool at this position.
-    pub fn lowest(&self, pool: usize, family: Family) -> Option<IpAddr> {
-        self.free[pool].lowest(family)
+    pub fn into_memory(self) -> Memory {
+        self.memory
+    }
+
+    /// Time has passed: what has rested is to be had, and what has been remembered long enough is forgotten.
+    pub fn pass(&mut self, now: Duration) {
+        self.now = now;
+        while let Some(&(since, address)) = self.resting.first()
+            && since + self.config.quarantine <= now
+        {
+            self.resting.pop_first();
+            self.tell_free(address);
+        }
+        while let Some((since, address)) = self.memory.oldest()
+            && since + self.keep() <= now
+        {
+            self.memory.remove(address);
+            self.forget(address, since);
+        }
+    }
+
+    /// When the next address has rested.
+    pub fn next_rested(&self) -> Option<Duration> {
+        self.resting.first().map(|(since, _)| *since + self.config.quarantine)
+    }
+
+    /// How long a released address is remembered.
+    fn keep(&self) -> Duration {
+        self.config.quarantine.max(self.config.reuse)
+    }
+
+    /// `address` rests since then.
+    fn rest(&mut self, address: IpAddr, key: &ServiceKey, since: Duration) {
+        self.place(address, since);
+        if let Some((since, forgotten)) = self.memory.put(Rest { address, key: key.clone(), since }) {
+            self.forget(forgotten, since);
+        }
+    }
+
+    fn place(&mut self, address: IpAddr, since: Duration) {
+        if let Some(pool) = self.pool_of(address) {
+            self.stocks[pool].rest(address, since);
+        }
+        if !self.config.quarantine.is_zero() {
+            self.resting.insert((since, address));
+        }
+    }
+
+    /// Nobody will ask any more whose `address` was.
+    fn forget(&mut self, address: IpAddr, since: Duration) {
+        self.resting.remove(&(since, address));
+        if let Some(pool) = self.pool_of(address) {
+            self.stocks[pool].take(address, Some(since));
+            self.stocks[pool].give(address);
+        }
+    }
+
+    /// Those who wait may hope.
+    fn tell_free(&mut self, address: IpAddr) {
+        let any = self.pool_of(address).map(|pool| Want::Any(pool, Family::of(address)));
+        self.news.extend(any.into_iter().chain([Want::Address(address)]));
+    }
+
+    /// Who had `address` last, as long as it rests: nobody else may have it.
+    pub fn rests_for(&self, address: IpAddr) -> Option<&ServiceKey> {
+        self.memory.get(address).filter(|(_, since)| self.resting.contains(&(*since, address))).map(|(key, _)| key)
+    }
+
+    /// Whose `address` is, if it is never handed out.
+    pub fn reserve(&self, address: IpAddr) -> Option<&Reserve> {
+        self.reserved.get(&address)
+    }
+
+    /// Who else is at `address`.
+    pub fn others<'a>(&'a self, address: IpAddr, key: &'a ServiceKey) -> impl Iterator<Item = &'a Tenant> {
+        self.tenants.others(address, key)
+    }
+
+    /// Who keeps `key` with this share from an address that it has, and why.
+    pub fn clash<'a>(
+        &'a self,
+        address: IpAddr,
+        key: &'a ServiceKey,
+        share: Option<&Share>,
+    ) -> Option<(&'a ServiceKey, Clash)> {
+        self.tenants.clash(address, key, share)
+    }
+
+    /// Who keeps `key` with this share from an address that it does not have yet, and why.
+    pub fn bar<'a>(
+        &'a self,
+        address: IpAddr,
+        key: &'a ServiceKey,
+        share: Option<&Share>,
+    ) -> Option<(&'a ServiceKey, Clash)> {
+        let by = self.config.pool_of(address).map_or(Sharing::None, |pool| pool.sharing);
+        let mut others = self.others(address, key);
+        let forbidden = || others.find_map(|other| Some((&other.key, Share::forbidden(by, key, &other.key)?)));
+        self.clash(address, key, share).or_else(forbidden)
+    }
+
+    /// The addresses of a family where `share` would find Services of its key, ascending, each with the pool that hands it out.
+    pub fn group(&self, share: &Share, family: Family) -> impl Iterator<Item = (IpAddr, usize)> {
+        self.tenants.group(share, family).filter_map(|address| Some((address, self.pool_of(address)?)))
+    }
+
+    /// The address of a family that `key` gets from the pool at this position: its own, which it had before, else what anybody
+    /// gets.
+    pub fn next(&self, pool: usize, family: Family, key: &ServiceKey) -> Option<IpAddr> {
+        let is_here = |address: &IpAddr| Family::of(*address) == family && self.pool_of(*address) == Some(pool);
+        self.memory.of(key).into_iter().find(is_here).or_else(|| self.next_for_all(pool, family))
+    }
+
+    /// The address of a family that anybody gets from a pool: the lowest that nobody remembers, else the one that has been
+    /// remembered longest.
+    fn next_for_all(&self, pool: usize, family: Family) -> Option<IpAddr> {
+        self.stocks[pool].next(family, self.now.checked_sub(self.config.quarantine))
     }
 
     pub fn usage(&self, pool: usize, family: Family) -> Usage {
-        let total = self.config.pools[pool].size(family);
-        let used = total - self.free[pool].len(family);
-        Usage { pool: self.config.pools[pool].name.clone(), family, used, total }
+        let (of, stock) = (&self.config.pools[pool], &self.stocks[pool]);
+        let reserved = self.reserved.keys().filter(|address| Family::of(**address) == family);
+        let total = of.size(family) - reserved.filter(|address| of.addresses.contains(**address)).count() as u128;
+        let used = total - stock.fresh(family) - stock.remembered(family);
+        // Of those that are remembered none has rested long enough, or the next one would have.
+        let is_resting = self.next_for_all(pool, family).is_none();
+        let resting = if is_resting { stock.remembered(family) } else { 0 };
+        Usage { pool: of.name.clone(), family, used, resting, total }
     }
 
-    /// Makes `key` the holder of `address`, which nobody else holds.
-    pub fn take(&mut self, address: IpAddr, key: &ServiceKey) {
-        let before = self.holders.insert(address, key.clone());
-        debug_assert!(before.as_ref().is_none_or(|before| before == key), "{address} has a holder: {before:?}");
-        self.released.remove(&address);
-        if let Some(pool) = self.pool_of(address) {
-            self.free[pool].take(address);
+    /// How many addresses of a pool a namespace has; 0 where the pool does not limit that.
+    pub fn count(&self, pool: usize, namespace: &str) -> usize {
+        self.counts.get(&(pool, namespace.to_owned())).copied().unwrap_or_default()
+    }
+
+    fn limit(&self, pool: usize) -> usize {
+        self.config.pools[pool].per_namespace as usize
+    }
+
+    /// Whether another Service of the same namespace is at `address`.
+    pub fn has_neighbour(&self, address: IpAddr, key: &ServiceKey) -> bool {
+        self.others(address, key).any(|other| other.key.namespace == key.namespace)
+    }
+
+    /// `key` has this address, alone or with others whom it does not clash with.
+    pub fn take(&mut self, Held { address, share, .. }: &Held, key: &ServiceKey) {
+        let tenant = Tenant { key: key.clone(), share: share.clone() };
+        let known = self.tenants.of(*address).iter().find(|other| other.key == *key);
+        let (is_new, is_same) = (known.is_none(), known == Some(&tenant));
+        if is_same {
+            return;
+        }
+        debug_assert_eq!(self.clash(*address, key, share.as_deref()), None, "{address} is not for {key}");
+        if is_new {
+            let rested = self.memory.get(*address).map(|(_, since)| since);
+            if let Some(pool) = self.pool_of(*address) {
+                self.stocks[pool].take(*address, rested);
+            }
+            if let Some(since) = rested {
+                self.resting.remove(&(since, *address));
+                self.memory.remove(*address);
+            }
+            if let Some(count) = self.count_mut(*address, key) {
+                *count += 1;
+            }
+        }
+        if let Some(share) = share {
+            self.news.extend([Want::Key(share.key.clone()), Want::Address(*address)]);
+        }
+        self.tenants.put(*address, tenant);
+    }
+
+    /// `key` has it no more.
+    pub fn give(&mut self, address: IpAddr, key: &ServiceKey) {
+        if self.tenants.remove(address, key).is_none() {
+            return;
+        }
+        if let Some(count) = self.count_mut(address, key) {
+            *count -= 1;
+            let namespace = || key.namespace.clone();
+            let wants = |pool| [Want::Room(pool, namespace()), Want::Limit(pool, namespace())];
+            self.news.extend(self.config.position_of(address).into_iter().flat_map(wants));
+        }
+        match self.tenants.of(address) {
+            [] => {
+                if !self.keep().is_zero() {
+                    self.rest(address, key, self.now);
+                } else if let Some(pool) = self.pool_of(address) {
+                    self.stocks[pool].give(address);
+                }
+                self.tell_free(address);
+            }
+            others => {
+                let keys = others.iter().filter_map(|other| Some(Want::Key(other.share.as_ref()?.key.clone())));
+                self.news.extend(keys.chain([Want::Address(address)]));
+            }
         }
     }
 
-    /// Nobody holds `address` any more.
-    pub fn give(&mut self, address: IpAddr) {
-        self.holders.remove(&address);
-        if let Some(pool) = self.pool_of(address) {
-            self.free[pool].give(address);
-            self.released.insert(address, pool);
+    /// The count that `address` belongs to, where its pool limits that and `key` alone of its namespace is there.
+    fn count_mut(&mut self, address: IpAddr, key: &ServiceKey) -> Option<&mut usize> {
+        let pool = self.config.position_of(address).filter(|pool| self.config.pools[*pool].per_namespace > 0)?;
+        let is_alone = !self.has_neighbour(address, key);
+        is_alone.then(|| self.counts.entry((pool, key.namespace.clone())).or_default())
+    }
+
+    /// What has changed since this was asked last, for those who wait for it.
+    pub fn take_news(&mut self) -> BTreeSet<Want> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Whether there is still something to be had of what somebody waits for.
+    pub fn stands(&self, want: &Want) -> bool {
+        match want {
+            Want::Address(address) => self.tenants.of(*address).iter().all(|tenant| tenant.share.is_some()),
+            Want::Any(pool, family) => self.next_for_all(*pool, *family).is_some(),
+            Want::Room(pool, namespace) => self.count(*pool, namespace) < self.limit(*pool),
+            Want::Limit(pool, namespace) => self.count(*pool, namespace) <= self.limit(*pool),
+            Want::Key(_) => true,
         }
-    }
-
-    /// What was given back since [`Ledger::forget_released`] and is still free.
-    pub fn released(&self) -> impl Iterator<Item = (IpAddr, usize)> {
-        self.released.iter().map(|(address, pool)| (*address, *pool))
-    }
-
-    pub fn forget_released(&mut self) {
-        self.released.clear();
     }
 
     /// The pool that hands out `address`.
     fn pool_of(&self, address: IpAddr) -> Option<usize> {
-        self.config.position_of(address).filter(|pool| self.config.pools[*pool].addresses.contains(address))
+        let hands_out = |pool: &usize| {
+            self.config.pools[*pool].addresses.contains(address) && !self.reserved.contains_key(&address)
+        };
+        self.config.position_of(address).filter(hands_out)
     }
 }

@@ -3,20 +3,27 @@
 //! [`Event`]s (a Service seen, a Service gone, a configuration accepted, the first list complete) go in;
 //! [`Decision`]s come out, for the controller to write. One task owns the allocator.
 //!
-//! What a Service holds is read once from its own status (`adopt`) and then remembered here (`ledger`), so that neither
-//! a wiped status nor a late event moves an address. What it should hold is a pure function of its request, of what it
-//! holds and of what is free (`plan`). What it gives up stays reserved until its object shows that: writes overtake each
-//! other, and two Services must never show one address. Services that lack something wait, and are looked at again when an
-//! address is free or the configuration changes.
+//! What a Service holds is read once from its own status (`adopt`) and then kept here (`ledger`), so that neither a wiped
+//! status nor a late event moves an address. What it should hold is a pure function of its request, of what it holds and of
+//! what is free (`plan`, `supply`). Several may have one address (`sharing`, `tenants`). What a Service gives up stays its
+//! own until its object shows that: writes overtake each other, and two Services must never show one address. Then it rests,
+//! and is remembered for whose it was (`memory`). Services that lack something wait (`waiting`), and are looked at again when
+//! what they wait for is there, or what decides about them changes.
 
 mod adopt;
 mod entry;
 mod held;
 mod ledger;
+mod memory;
 #[cfg(test)]
 mod model;
 mod plan;
 mod refusal;
+mod reserved;
+mod sharing;
+mod stock;
+mod supply;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod types;
@@ -24,24 +31,33 @@ mod waiting;
 #[cfg(test)]
 mod world;
 
+pub use memory::{MOST, Rest};
 pub use refusal::{Refusal, Usage};
+pub use reserved::{Reserve, Reserved};
+pub use sharing::{Clash, Port, Protocol, Share};
 pub use types::{Decision, Event, FamilyPolicy, Request, Service, ServiceKey};
 
 use crate::config::{Config, Labels};
 use adopt::Claim;
 use entry::Entry;
 use ledger::Ledger;
-use plan::{Plan, Planner};
+use memory::Memory;
+use plan::Plan;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 use waiting::{Ticket, Turn, Waiting, Want};
 
 /// Decides which Service gets which address.
 #[derive(Debug, Default)]
 pub struct Allocator {
-    /// Until the first configuration there is none, and nothing is given.
+    config: Option<Arc<Config>>,
+    reserved: Arc<Reserved>,
+    /// What was remembered, until there is a ledger.
+    memory: Option<Memory>,
+    /// Until a configuration and the memory are known there is none, and nothing is given.
     ledger: Option<Ledger>,
     /// Whether the first list of Services is complete.
     synced: bool,
@@ -58,19 +74,34 @@ impl Allocator {
         Self::default()
     }
 
-    /// Whether it knows all that it decides by: a configuration, and every Service. Before that it decides nothing.
+    /// Whether it knows all that it decides by: a configuration, the memory, and every Service. Before that it decides nothing.
     pub fn is_ready(&self) -> bool {
         self.synced && self.ledger.is_some()
     }
 
-    /// Takes in what happened and says what is to be written.
-    pub fn apply(&mut self, event: Event) -> Vec<Decision> {
+    /// Takes in what happened and says what is to be written. `now` counts from 1970.
+    pub fn apply(&mut self, event: Event, now: Duration) -> Vec<Decision> {
         let mut decisions = Vec::new();
+        if let Some(ledger) = &mut self.ledger {
+            ledger.pass(now);
+            self.serve_waiting(&mut decisions);
+        }
         match event {
             Event::Configured(config) => {
-                self.configure(config);
-                self.decide_all(&mut decisions);
+                self.config = Some(config);
+                self.rebuild(now, &mut decisions);
             }
+            Event::Remembered(rests) => {
+                // A clock that has been set back does not make an address rest for longer.
+                let rests = rests.into_iter().map(|rest| Rest { since: rest.since.min(now), ..rest });
+                self.memory = Some(rests.collect());
+                self.rebuild(now, &mut decisions);
+            }
+            Event::Reserved(reserved) if reserved != self.reserved => {
+                self.reserved = reserved;
+                self.rebuild(now, &mut decisions);
+            }
+            Event::Reserved(_) | Event::Passed => {}
             Event::Synced if !self.synced => {
                 self.synced = true;
                 self.decide_all(&mut decisions);
@@ -86,13 +117,34 @@ impl Allocator {
         decisions
     }
 
-    /// A new ledger with what is held already.
-    fn configure(&mut self, config: Arc<Config>) {
-        let mut ledger = Ledger::new(config);
+    /// When [`Event::Passed`] could serve somebody who waits; none: not before something else happens.
+    pub fn deadline(&self) -> Option<Duration> {
+        self.ledger.as_ref()?.next_rested().filter(|_| !self.waiting.is_empty())
+    }
+
+    /// What is remembered of released addresses, the latest first; none: nothing is known yet.
+    pub fn memory(&self) -> Option<impl Iterator<Item = Rest>> {
+        self.ledger.as_ref().map(|ledger| ledger.memory().iter())
+    }
+
+    /// Grows with every change of the memory.
+    pub fn memory_changes(&self) -> u64 {
+        self.ledger.as_ref().map_or(0, |ledger| ledger.memory().changes())
+    }
+
+    /// A new ledger with what is held already, by which everybody is looked at anew.
+    fn rebuild(&mut self, now: Duration, decisions: &mut Vec<Decision>) {
+        if let Some(ledger) = self.ledger.take() {
+            self.memory = Some(ledger.into_memory());
+        }
+        let Some(config) = self.config.clone() else { return };
+        let Some(memory) = self.memory.take() else { return };
+        let mut ledger = Ledger::new(config, self.reserved.clone(), memory, now);
         for (key, entry) in &self.services {
-            entry.held.iter().chain(&entry.leaving).for_each(|held| ledger.take(held.address, key));
+            entry.held.iter().chain(&entry.leaving).for_each(|held| ledger.take(held, key));
         }
         self.ledger = Some(ledger);
+        self.decide_all(decisions);
     }
 
     fn decide_all(&mut self, decisions: &mut Vec<Decision>) {
@@ -108,7 +160,7 @@ impl Allocator {
     /// In their turn, then those who wait for what was released on the way.
     fn decide_each(&mut self, turns: BTreeSet<Turn>, decisions: &mut Vec<Decision>) {
         for (_, _, key) in turns {
-            decisions.extend(self.decide(&key));
+            self.decide(&key, decisions);
             self.settle(&key);
         }
         self.serve_waiting(decisions);
@@ -148,13 +200,14 @@ impl Allocator {
         }
         match adopt::claim(&entry.service, ledger) {
             Claim::Foreign => false,
-            Claim::Ours(_) if !entry.leaving.is_empty() => {
+            Claim::Ours(..) if !entry.leaving.is_empty() => {
                 entry.held = std::mem::take(&mut entry.leaving);
                 true
             }
-            Claim::Ours(held) => {
-                held.iter().for_each(|held| ledger.take(held.address, key));
+            Claim::Ours(held, lost) => {
+                held.iter().for_each(|held| ledger.take(held, key));
                 entry.held = held;
+                lost.into_iter().for_each(|lost| entry.lose(lost));
                 true
             }
         }
@@ -174,7 +227,7 @@ impl Allocator {
             }
         }
         if self.synced {
-            decisions.extend(self.decide(&key));
+            self.decide(&key, decisions);
             self.settle(&key);
             self.serve_waiting(decisions);
         }
@@ -184,7 +237,7 @@ impl Allocator {
     fn settle(&mut self, key: &ServiceKey) {
         let Some(entry) = self.services.get_mut(key).filter(|entry| entry.has_let_go()) else { return };
         if let Some(ledger) = &mut self.ledger {
-            entry.leaving.drain(..).for_each(|held| ledger.give(held.address));
+            entry.let_go().iter().for_each(|held| ledger.give(held.address, key));
         }
         if !entry.service.managed {
             self.services.remove(key);
@@ -196,40 +249,53 @@ impl Allocator {
         let Some(entry) = self.services.remove(key) else { return };
         entry.ticket.iter().for_each(|ticket| self.waiting.leave(ticket));
         if let Some(ledger) = &mut self.ledger {
-            entry.held.iter().chain(&entry.leaving).for_each(|held| ledger.give(held.address));
+            entry.held.iter().chain(&entry.leaving).for_each(|held| ledger.give(held.address, key));
         }
     }
 
-    /// Looks at those who wait for what was released, in their order, as long as it is free.
+    /// Looks at those who wait for what has changed, in their order, as long as there is something to be had.
     fn serve_waiting(&mut self, decisions: &mut Vec<Decision>) {
-        let mut last: Option<Turn> = None;
-        while let Some(ledger) = &self.ledger {
-            let wants = ledger.released().flat_map(Want::met_by);
-            let Some(turn) = self.waiting.next(wants, last.as_ref()) else { break };
-            decisions.extend(self.decide(&turn.2));
-            last = Some(turn);
+        while let Some(ledger) = &mut self.ledger {
+            let hopes = self.waiting.queued(ledger.take_news());
+            if hopes.is_empty() {
+                break;
+            }
+            let mut last: Option<Turn> = None;
+            while let Some(turn) = self.next_waiting(&hopes, last.as_ref()) {
+                self.decide(&turn.2, decisions);
+                last = Some(turn);
+            }
         }
-        if let Some(ledger) = &mut self.ledger {
-            ledger.forget_released();
-        }
+    }
+
+    fn next_waiting(&self, hopes: &[Want], last: Option<&Turn>) -> Option<Turn> {
+        let ledger = self.ledger.as_ref()?;
+        self.waiting.next(hopes.iter().filter(|want| ledger.stands(want)), last)
     }
 
     /// Decides about one Service. Nothing, when the object says it already.
-    fn decide(&mut self, key: &ServiceKey) -> Option<Decision> {
+    fn decide(&mut self, key: &ServiceKey, decisions: &mut Vec<Decision>) {
+        let decision = self.judge(key);
+        decisions.extend(self.services.get_mut(key).and_then(Entry::tell_loss));
+        decisions.extend(decision);
+    }
+
+    fn judge(&mut self, key: &ServiceKey) -> Option<Decision> {
         let entry = self.services.get_mut(key)?;
         entry.ticket.take().iter().for_each(|ticket| self.waiting.leave(ticket));
         if !entry.service.managed {
             return self.release(key);
         }
+        self.ledger.as_ref()?;
         if !self.adopt(key) {
-            return None;
+            return self.services.get_mut(key)?.conclude_foreign();
         }
         let (ledger, entry) = (self.ledger.as_mut()?, self.services.get_mut(key)?);
         let namespace = self.namespaces.get(&key.namespace);
-        let planner = Planner { service: &entry.service, namespace, held: &entry.held, ledger };
-        let Plan { hold, shortfall, wants } = planner.plan();
-        hold.iter().for_each(|held| ledger.take(held.address, key));
+        let Plan { hold, shortfall, wants, lost } = plan::plan(&entry.service, namespace, &entry.held, ledger);
+        hold.iter().for_each(|held| ledger.take(held, key));
         entry.hold(hold);
+        lost.into_iter().for_each(|lost| entry.lose(lost));
         let ticket = entry.ticket.insert(Ticket { turn: entry.turn(), wants });
         self.waiting.join(ticket);
         entry.conclude(shortfall)

@@ -1,11 +1,17 @@
 //! What one Service should hold: its request, its families and what it has, set against what is free.
 
-use super::{FamilyPolicy, Refusal, Service, held::Held, ledger::Ledger, waiting::Want};
+use super::{
+    FamilyPolicy, Refusal, Service, ServiceKey,
+    held::Held,
+    ledger::Ledger,
+    sharing::{Clash, Share},
+    waiting::Want,
+};
 use crate::{
     addr::Family,
     config::{Labels, Pool},
 };
-use std::net::IpAddr;
+use std::{borrow::Cow, net::IpAddr};
 
 /// What a Service should hold from now on.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,12 +22,14 @@ pub(super) struct Plan {
     pub shortfall: Option<Refusal>,
     /// What another Service could release to better it.
     pub wants: Vec<Want>,
+    /// Why it lost an address that it had.
+    pub lost: Option<Refusal>,
 }
 
 /// Why a request cannot be fulfilled now, and what would have to become free for another try.
-struct Denial {
-    refusal: Refusal,
-    wants: Vec<Want>,
+pub(super) struct Denial {
+    pub refusal: Refusal,
+    pub wants: Vec<Want>,
 }
 
 impl From<Refusal> for Denial {
@@ -31,12 +39,39 @@ impl From<Refusal> for Denial {
     }
 }
 
+/// Plans for a Service that holds `held`, in a namespace with these labels, if they are known. Whatever cannot be had, it
+/// keeps what it has; unless it has changed so that it may no longer share that.
+pub(super) fn plan(service: &Service, namespace: Option<&Labels>, held: &[Held], ledger: &Ledger) -> Plan {
+    let share = service.share.as_deref();
+    let lost = held.iter().find_map(|held| {
+        let (by, clash) = ledger.clash(held.address, &service.key, share)?;
+        Some(Refusal::Unshareable { address: held.address, by: by.clone(), clash })
+    });
+    let held = match lost {
+        None => Cow::Borrowed(held),
+        // Both are shared or neither.
+        Some(_) => {
+            held.iter().filter(|held| ledger.others(held.address, &service.key).next().is_none()).cloned().collect()
+        }
+    };
+    let mut plan = Planner { service, namespace, held: &held, ledger }.plan();
+    plan.hold.iter_mut().for_each(|held| held.share.clone_from(&service.share));
+    Plan { lost, ..plan }
+}
+
+/// Why an address is not to be had beside another Service.
+pub(super) fn unshareable(address: IpAddr, (by, clash): (&ServiceKey, Clash)) -> Refusal {
+    let by = by.clone();
+    match clash {
+        Clash::Keys => Refusal::Taken { address, by },
+        clash => Refusal::Unshareable { address, by, clash },
+    }
+}
+
 /// A Service, and all that is to be known to plan for it.
 pub(super) struct Planner<'a> {
     pub service: &'a Service,
-    /// The labels of its namespace, if that is known.
     pub namespace: Option<&'a Labels>,
-    /// What it holds.
     pub held: &'a [Held],
     pub ledger: &'a Ledger,
 }
@@ -53,8 +88,7 @@ pub(super) fn families(service: &Service) -> Vec<Family> {
 }
 
 impl<'a> Planner<'a> {
-    /// Plans. Whatever cannot be had, the Service keeps what it has.
-    pub fn plan(&self) -> Plan {
+    fn plan(&self) -> Plan {
         let families = families(self.service);
         match self.fulfil(&families) {
             Ok(mut hold) => {
@@ -63,9 +97,15 @@ impl<'a> Planner<'a> {
                 for held in &mut hold {
                     shortfall = shortfall.or(self.review(held));
                 }
-                Plan { shortfall, wants: self.second_family(&hold, &families), hold }
+                // Who may no longer share may be left alone.
+                let is_shared = matches!(shortfall, Some(Refusal::Unshareable { .. }));
+                let neighbours = self.neighbours().filter(|_| is_shared);
+                let wants = self.second_family(&hold, &families).into_iter().chain(neighbours).collect();
+                Plan { shortfall, wants, hold, lost: None }
             }
-            Err(Denial { refusal, wants }) => Plan { hold: self.held.to_vec(), shortfall: Some(refusal), wants },
+            Err(Denial { refusal, wants }) => {
+                Plan { hold: self.held.to_vec(), shortfall: Some(refusal), wants, lost: None }
+            }
         }
     }
 
@@ -82,15 +122,17 @@ impl<'a> Planner<'a> {
                 _ => held.pool.clone_from(&pool.name),
             }
         }
-        misfit(address, self.ledger).and_then(|pool| self.admit(self.pool(pool))).err()
+        let fits = misfit(address, self.ledger).and_then(|pool| self.admit(self.pool(pool)));
+        let shared = || self.ledger.bar(address, &self.service.key, self.share()).map(|by| unshareable(address, by));
+        fits.err().or_else(shared)
     }
 
-    fn pool(&self, position: usize) -> &'a Pool {
+    pub fn pool(&self, position: usize) -> &'a Pool {
         &self.ledger.config().pools[position]
     }
 
     /// Whether a pool is for this Service.
-    fn admit(&self, pool: &Pool) -> Result<(), Refusal> {
+    pub fn admit(&self, pool: &Pool) -> Result<(), Refusal> {
         let judged = pool.admission.judge(&self.service.key.namespace, self.namespace, &self.service.labels);
         judged.map_err(|barrier| Refusal::NotAdmitted { pool: pool.name.clone(), barrier })
     }
@@ -130,13 +172,32 @@ impl<'a> Planner<'a> {
             hold.push(self.named_address(address, asked)?);
         }
         // Last, so that what only the user can mend is named first.
-        for Held { address, .. } in &hold {
-            if let Some(by) = self.ledger.holder(*address).filter(|by| **by != self.service.key) {
-                let refusal = Refusal::Taken { address: *address, by: by.clone() };
-                return Err(Denial { refusal, wants: vec![Want::Address(*address)] });
+        for new in hold.iter().filter(|held| !self.holds(held.address)) {
+            let address = new.address;
+            let rests = self.ledger.rests_for(address).filter(|of| **of != self.service.key);
+            let rests = rests.map(|of| Refusal::Resting { address, of: of.clone() });
+            let barred = self.ledger.bar(address, &self.service.key, self.share()).map(|by| unshareable(address, by));
+            if let Some(refusal) = barred.or(rests) {
+                return Err(Denial { refusal, wants: vec![Want::Address(address)] });
+            }
+            if let Some(pool) = self.ledger.config().position_of(address)
+                && !self.ledger.has_neighbour(address, &self.service.key)
+                && self.room(pool, &hold).is_none()
+            {
+                // Who is left alone at an address may exchange it, too.
+                let wants = [self.room_in(pool)].into_iter().chain(self.neighbours()).collect();
+                return Err(Denial { refusal: self.over_limit(pool), wants });
             }
         }
         Ok(hold)
+    }
+
+    pub fn share(&self) -> Option<&'a Share> {
+        self.service.share.as_deref()
+    }
+
+    fn holds(&self, address: IpAddr) -> bool {
+        self.held.iter().any(|held| held.address == address)
     }
 
     /// An address that is asked for, and the pool that it would come from, or comes from.
@@ -144,7 +205,7 @@ impl<'a> Planner<'a> {
         let mine = self.held.iter().find(|mine| mine.address == address).cloned();
         let held = match mine.clone() {
             Some(mine) => mine,
-            None => Held { address, pool: self.pool(misfit(address, self.ledger)?).name.clone() },
+            None => self.fresh(address, misfit(address, self.ledger)?),
         };
         match asked.map(|asked| self.pool(asked)) {
             Some(asked) if !held.is_of(asked) => {
@@ -157,132 +218,16 @@ impl<'a> Planner<'a> {
             _ => Ok(held),
         }
     }
-
-    /// Adds what is missing in `hold`. The families of one attempt come from one pool.
-    fn complete(&self, hold: &mut Vec<Held>, families: &[Family], asked: Option<usize>) -> Result<(), Denial> {
-        let missing = missing(hold, families);
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let is_preferred = self.service.policy == FamilyPolicy::PreferDualStack;
-        let pools = self.candidates(hold, asked);
-        let singly = missing.iter().map(|family| vec![*family]).filter(|_| is_preferred && missing.len() > 1);
-        for attempt in [missing.clone()].into_iter().chain(singly) {
-            for &pool in pools.as_deref().unwrap_or_default() {
-                if let Some(found) = self.choose(pool, &attempt) {
-                    hold.extend(found);
-                    return Ok(());
-                }
-            }
-        }
-        if is_preferred && !hold.is_empty() {
-            return Ok(());
-        }
-        Err(self.shortage(&pools?, &missing))
-    }
-
-    /// One address of each of these families, from this pool.
-    fn choose(&self, pool: usize, families: &[Family]) -> Option<Vec<Held>> {
-        let held = |address| Held { address, pool: self.pool(pool).name.clone() };
-        families.iter().map(|family| self.ledger.lowest(pool, *family).map(held)).collect()
-    }
-
-    /// The pools from which a Service with these addresses may get more, in their order. A second address comes from the pool
-    /// of the first, or, where the user has chosen that one by number, from another.
-    fn candidates(&self, hold: &[Held], asked: Option<usize>) -> Result<Vec<usize>, Refusal> {
-        if let Some(asked) = asked {
-            return Ok(vec![asked]);
-        }
-        let own = hold.first().map(|held| {
-            let pool = named(&held.pool, self.ledger)?;
-            self.admit(self.pool(pool)).map(|()| pool)
-        });
-        match own {
-            Some(own) if self.service.request.addresses.is_empty() => own.map(|own| vec![own]),
-            own => {
-                let own = own.and_then(Result::ok);
-                let others = self.open_pools();
-                let others = others.map(|others| others.into_iter().filter(move |other| Some(*other) != own));
-                match (own, others) {
-                    (Some(own), others) => Ok([own].into_iter().chain(others.into_iter().flatten()).collect()),
-                    (None, others) => others.map(Iterator::collect),
-                }
-            }
-        }
-    }
-
-    /// The pools that are for this Service without its asking for them.
-    fn open_pools(&self) -> Result<Vec<usize>, Refusal> {
-        let all = &self.ledger.config().pools;
-        let automatic = || all.iter().enumerate().filter(|(_, pool)| pool.auto_assign);
-        let pools: Vec<usize> =
-            automatic().filter(|(_, pool)| self.admit(pool).is_ok()).map(|(position, _)| position).collect();
-        if !pools.is_empty() {
-            return Ok(pools);
-        }
-        Err(match (all.is_empty(), automatic().next()) {
-            (true, _) => Refusal::NoPools,
-            (false, None) => Refusal::NoAutoAssign { pools: names(all) },
-            (false, Some(_)) => Refusal::NoneAdmits { pools: names(automatic().map(|(_, pool)| pool)) },
-        })
-    }
-
-    /// Why the missing families are not to be had in these pools, and what would help.
-    fn shortage(&self, pools: &[usize], missing: &[Family]) -> Denial {
-        let all_needed = self.service.policy == FamilyPolicy::RequireDualStack && missing.len() > 1;
-        let has = |family: &Family| pools.iter().any(|pool| self.pool(*pool).size(*family) > 0);
-        let hopeless = if all_needed { !missing.iter().all(has) } else { !missing.iter().any(has) };
-        if let Some(family) = missing.iter().find(|family| hopeless && !has(family)) {
-            return Refusal::NoFamily { family: *family, pools: names(pools.iter().map(|pool| self.pool(*pool))) }
-                .into();
-        }
-        let usage = pools.iter().flat_map(|pool| missing.iter().map(|family| self.ledger.usage(*pool, *family)));
-        let wants = pools.iter().flat_map(|pool| self.wants(*pool, missing, all_needed)).collect();
-        let refusal = if all_needed {
-            Refusal::NotBothFamilies { usage: usage.collect() }
-        } else {
-            Refusal::Exhausted { usage: usage.filter(|usage| usage.total > 0).collect() }
-        };
-        Denial { refusal, wants }
-    }
-
-    /// What would have to become free in a pool. As long as one family of it is full, the other one does not matter where both
-    /// are needed.
-    fn wants(&self, pool: usize, missing: &[Family], all_needed: bool) -> Vec<Want> {
-        let has = |family: &Family| self.pool(pool).size(*family) > 0;
-        if all_needed && !missing.iter().all(has) {
-            return Vec::new();
-        }
-        let is_full = |family: &&Family| has(family) && self.ledger.lowest(pool, **family).is_none();
-        let full = missing.iter().filter(is_full).map(|family| Want::Any(pool, *family));
-        full.take(if all_needed { 1 } else { missing.len() }).collect()
-    }
-
-    /// The family that is missing beside the one that is there, where there are such addresses at all.
-    fn second_family(&self, hold: &[Held], families: &[Family]) -> Vec<Want> {
-        let missing = missing(hold, families);
-        if hold.is_empty() || missing.is_empty() {
-            return Vec::new();
-        }
-        let asked = self.service.request.pool.as_deref().and_then(|name| self.ledger.config().position(name));
-        let pools = self.candidates(hold, asked).unwrap_or_default();
-        pools.into_iter().flat_map(|pool| self.wants(pool, &missing, false)).collect()
-    }
 }
 
-/// Those of `families` of which `hold` has no address.
-fn missing(hold: &[Held], families: &[Family]) -> Vec<Family> {
-    families.iter().copied().filter(|family| hold.iter().all(|held| held.family() != *family)).collect()
-}
-
-fn named(name: &str, ledger: &Ledger) -> Result<usize, Refusal> {
+pub(super) fn named(name: &str, ledger: &Ledger) -> Result<usize, Refusal> {
     ledger.config().position(name).ok_or_else(|| match &ledger.config().pools[..] {
         [] => Refusal::NoPools,
         pools => Refusal::UnknownPool { pool: name.to_owned(), known: names(pools) },
     })
 }
 
-fn names<'a>(pools: impl IntoIterator<Item = &'a Pool>) -> Vec<String> {
+pub(super) fn names<'a>(pools: impl IntoIterator<Item = &'a Pool>) -> Vec<String> {
     pools.into_iter().map(|pool| pool.name.clone()).collect()
 }
 
@@ -291,6 +236,7 @@ fn misfit(address: IpAddr, ledger: &Ledger) -> Result<usize, Refusal> {
     let config = ledger.config();
     match config.position_of(address) {
         None => Err(Refusal::OutsidePools { address }),
+        Some(_) if let Some(by) = ledger.reserve(address) => Err(Refusal::Reserved { address, by: by.clone() }),
         Some(pool) if config.pools[pool].addresses.contains(address) => Ok(pool),
         Some(pool) => Err(Refusal::Excluded { address, pool: config.pools[pool].name.clone() }),
     }

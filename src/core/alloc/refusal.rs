@@ -1,6 +1,6 @@
 //! Why a Service is not served as it asks, in words that say what to change.
 
-use super::ServiceKey;
+use super::{Reserve, ServiceKey, sharing::Clash};
 use crate::{addr::Family, config::Barrier};
 use std::{fmt, net::IpAddr};
 
@@ -55,6 +55,15 @@ pub enum Refusal {
         /// What was looked at.
         usage: Vec<Usage>,
     },
+    /// Somebody else serves it.
+    #[error(
+        "the status shows {shown}, which is in no pool and not Landfall's: another implementation serves this Service; for \
+         Landfall to serve it, stop the other one and clear status.loadBalancer, or add the address to a pool"
+    )]
+    Foreign {
+        /// What the status shows.
+        shown: String,
+    },
     /// The request cannot be understood.
     #[error("the request cannot be understood: {0}")]
     Malformed(String),
@@ -83,6 +92,25 @@ pub enum Refusal {
         /// The pool that lists it.
         pool: String,
     },
+    /// An address of a pool that is somebody else's.
+    #[error("{address} is never handed out: {by}: ask for another one, and exclude it from its pool")]
+    Reserved {
+        /// The address.
+        address: IpAddr,
+        /// Whose it is.
+        by: Reserve,
+    },
+    /// The requested address was another Service's a moment ago.
+    #[error(
+        "{address} was the Service {of}'s and rests after its release, so that nobody takes the new Service for the old one: \
+         wait, or ask for another one"
+    )]
+    Resting {
+        /// The address.
+        address: IpAddr,
+        /// Whose it was.
+        of: ServiceKey,
+    },
     /// The requested address belongs to another Service.
     #[error("{address} is in use by the Service {by}: ask for another one, or for none")]
     Taken {
@@ -90,6 +118,38 @@ pub enum Refusal {
         address: IpAddr,
         /// Who has it.
         by: ServiceKey,
+    },
+    /// The address belongs to another Service, and the two cannot share it.
+    #[error("{address} cannot be shared with the Service {by}: {clash}")]
+    Unshareable {
+        /// The address.
+        address: IpAddr,
+        /// Who has it.
+        by: ServiceKey,
+        /// What keeps the two from sharing.
+        clash: Clash,
+    },
+    /// Of two families one is shared, and there is none of the other to share.
+    #[error(
+        "{address} is shared, and no Service of its sharing key has an address of the other family to share: of two families \
+         both are shared or neither: ask for an address, or for another key"
+    )]
+    Unpaired {
+        /// The address that is shared.
+        address: IpAddr,
+    },
+    /// The namespace has as many addresses as the pool allows.
+    #[error(
+        "namespace {namespace} has {limit} addresses of pool {pool:?}, and perNamespace allows no more: delete one of its \
+         Services, or raise the limit"
+    )]
+    NamespaceLimit {
+        /// The pool.
+        pool: String,
+        /// The namespace.
+        namespace: String,
+        /// The limit.
+        limit: u32,
     },
     /// The requested address is not in the requested pool.
     #[error(
@@ -132,11 +192,23 @@ impl Refusal {
             Self::NoFamily { .. } => "NoPoolForFamily",
             Self::Exhausted { .. } => "PoolExhausted",
             Self::NotBothFamilies { .. } => "NoDualStackPool",
+            Self::Foreign { .. } => "ForeignStatus",
             Self::Malformed(_) => "MalformedRequest",
             Self::UnknownPool { .. } => "UnknownPool",
             Self::OutsidePools { .. } => "AddressOutsidePools",
             Self::Excluded { .. } => "AddressExcluded",
+            Self::Reserved { .. } => "AddressReserved",
+            Self::Resting { .. } => "AddressResting",
             Self::Taken { .. } => "AddressInUse",
+            Self::Unshareable { clash, .. } => match clash {
+                Clash::Keys => "SharingKeyConflict",
+                Clash::Port(_) => "SharingPortConflict",
+                Clash::Policies => "SharingPolicyConflict",
+                Clash::Pods => "SharingSelectorConflict",
+                Clash::Namespaces | Clash::Forbidden => "SharingNotAllowed",
+            },
+            Self::Unpaired { .. } => "SharingIncomplete",
+            Self::NamespaceLimit { .. } => "NamespaceLimit",
             Self::WrongPool { .. } => "AddressNotInPool",
             Self::WrongFamily { .. } => "AddressOfWrongFamily",
             Self::TwoOfOneFamily { .. } => "TwoAddressesOfOneFamily",
@@ -167,19 +239,25 @@ pub struct Usage {
     pub family: Family,
     /// Addresses in use.
     pub used: u128,
+    /// Addresses that rest after their release.
+    pub resting: u128,
     /// Addresses that the pool may hand out.
     pub total: u128,
 }
 
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { pool, family, used, total } = self;
-        write!(f, "pool {pool} ({used} of {total} {family} addresses in use)")
+        let Self { pool, family, used, resting, total } = self;
+        write!(f, "pool {pool} ({used} of {total} {family} addresses in use")?;
+        if *resting > 0 {
+            write!(f, ", {resting} resting after their release")?;
+        }
+        f.write_str(")")
     }
 }
 
 /// Some of them, so that a message stays short whatever is configured.
-fn list<T: fmt::Display>(items: &[T]) -> String {
+pub(super) fn list<T: fmt::Display>(items: &[T]) -> String {
     const SHOWN: usize = 4;
     let mut text = items.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if items.len() > SHOWN {

@@ -1,6 +1,6 @@
 //! What the allocator is told and what it answers.
 
-use super::Refusal;
+use super::{Refusal, Reserved, Rest, sharing::Share};
 use crate::{
     addr::Family,
     config::{Config, Labels},
@@ -55,6 +55,8 @@ pub struct Service {
     pub created: i64,
     /// Whether it is ours to serve: type LoadBalancer, our class, not being deleted.
     pub managed: bool,
+    /// Whether another implementation is to serve it, by its class. What we have left on it goes, and its status stays.
+    pub elsewhere: bool,
     /// Its labels.
     pub labels: Labels,
     /// `spec.ipFamilies`, in order; empty is treated as IPv4.
@@ -63,6 +65,8 @@ pub struct Service {
     pub policy: FamilyPolicy,
     /// What the user asked for.
     pub request: Request,
+    /// With which others it would share an address; none: with nobody.
+    pub share: Option<Arc<Share>>,
     /// The record annotation: the pools that its addresses came from.
     pub record: Option<String>,
     /// The addresses in its status.
@@ -75,6 +79,7 @@ pub struct Service {
 
 /// What happened.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly every event is the large one")]
 pub enum Event {
     /// A configuration was accepted.
     Configured(Arc<Config>),
@@ -89,8 +94,14 @@ pub enum Event {
         /// Its labels.
         labels: Option<Labels>,
     },
+    /// What was remembered of released addresses. Before that nothing is decided.
+    Remembered(Vec<Rest>),
+    /// The addresses that no Service can have.
+    Reserved(Arc<Reserved>),
     /// The first lists of Services and namespaces are complete. Before that nothing is decided.
     Synced,
+    /// Time has passed.
+    Passed,
 }
 
 /// What is to be written. Every decision names the UID that it is about.
@@ -128,5 +139,29 @@ pub enum Decision {
         uid: String,
         /// What it held.
         addresses: Vec<IpAddr>,
+        /// The status is another implementation's to write, and stays as it is.
+        leaves_status: bool,
     },
+    /// The Service has lost an address, since it or an older claim to the address has changed. What becomes of it is another
+    /// decision: this one is to be told, and nothing to be written.
+    Lost {
+        /// The Service.
+        key: ServiceKey,
+        /// Its UID.
+        uid: String,
+        /// Why, and what to change.
+        refusal: Refusal,
+    },
+}
+
+impl Decision {
+    /// The Service that it is about, and its UID.
+    pub fn about(&self) -> (&ServiceKey, &str) {
+        match self {
+            Self::Assign { key, uid, .. }
+            | Self::Refuse { key, uid, .. }
+            | Self::Release { key, uid, .. }
+            | Self::Lost { key, uid, .. } => (key, uid),
+        }
+    }
 }

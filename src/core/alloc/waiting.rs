@@ -19,13 +19,12 @@ pub(super) enum Want {
     /// Any address of a family in the pool at this position. A new configuration has other positions: then everybody is
     /// looked at anew.
     Any(usize, Family),
-}
-
-impl Want {
-    /// All that somebody may have waited for when this address is free in this pool.
-    pub fn met_by((address, pool): (IpAddr, usize)) -> [Self; 2] {
-        [Self::Address(address), Self::Any(pool, Family::of(address))]
-    }
+    /// Another neighbour at an address of this sharing key, or one that has changed.
+    Key(String),
+    /// That this namespace may have one address more of the pool at this position.
+    Room(usize, String),
+    /// That it has no more than it may: then one can be exchanged for another.
+    Limit(usize, String),
 }
 
 /// The queues.
@@ -52,10 +51,19 @@ impl Waiting {
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty()
+    }
+
+    /// Those of `wants` that somebody has.
+    pub fn queued(&self, wants: BTreeSet<Want>) -> Vec<Want> {
+        wants.into_iter().filter(|want| self.queues.contains_key(want)).collect()
+    }
+
     /// The first one after `last` that waits for one of `wants`.
-    pub fn next(&self, wants: impl Iterator<Item = Want>, last: Option<&Turn>) -> Option<Turn> {
+    pub fn next<'a>(&self, wants: impl Iterator<Item = &'a Want>, last: Option<&Turn>) -> Option<Turn> {
         let after = last.map_or(Bound::Unbounded, Bound::Excluded);
-        let queues = wants.filter_map(|want| self.queues.get(&want));
+        let queues = wants.filter_map(|want| self.queues.get(want));
         queues.filter_map(|queue| queue.range((after, Bound::Unbounded)).next()).min().cloned()
     }
 }

@@ -7,7 +7,10 @@ use crate::{
 };
 use std::net::IpAddr;
 
+/// Nothing rests after its release, unless the text says so.
 pub(super) fn configuration(text: &str) -> Arc<Config> {
+    let rest = if text.contains("quarantine") { "" } else { "\nquarantine: 0s\nreuse: 0s\n" };
+    let text = &format!("{text}{rest}");
     Arc::new(config::parse(text).unwrap_or_else(|errors| panic!("{text}\n{errors}")).config)
 }
 
@@ -26,8 +29,10 @@ pub(super) fn service(name: &str) -> Service {
         uid: format!("uid-{name}"),
         created: name.bytes().fold(0, |sum, byte| sum * 256 + i64::from(byte)),
         managed: true,
+        elsewhere: false,
         labels: Labels::default(),
         families: vec![Family::V4],
+        share: None,
         policy: FamilyPolicy::SingleStack,
         request: Request::default(),
         record: None,
@@ -55,6 +60,28 @@ impl Service {
         self
     }
 
+    /// Of another namespace, which tables name by the Service's name alone.
+    pub(super) fn of(mut self, namespace: &str) -> Self {
+        self.key.namespace = namespace.into();
+        self.uid = format!("uid-{namespace}-{}", self.key.name);
+        self
+    }
+
+    /// With a sharing key and TCP ports.
+    pub(super) fn shares(mut self, key: &str, ports: &[u16]) -> Self {
+        let port = |number: &u16| Port { protocol: Protocol::Tcp, number: *number };
+        let local = self.share.as_ref().and_then(|share| share.local.clone());
+        self.share = Some(Arc::new(Share { key: key.into(), ports: ports.iter().map(port).collect(), local }));
+        self
+    }
+
+    /// One that shares, with externalTrafficPolicy Local and this selector.
+    pub(super) fn local(mut self, app: &str) -> Self {
+        let share = self.share.expect("a Service that shares");
+        self.share = Some(Arc::new(Share { local: Some(Labels::from([("app", app)])), ..(*share).clone() }));
+        self
+    }
+
     pub(super) fn created(mut self, created: i64) -> Self {
         self.created = created;
         self
@@ -79,11 +106,12 @@ impl Service {
                 (self.status, self.record) = (addresses.clone(), Some(record.clone()));
                 (self.finalizer, self.foreign_status) = (true, false);
             }
+            Decision::Release { leaves_status: true, .. } => (self.record, self.finalizer) = (None, false),
             Decision::Release { .. } => {
                 (self.status, self.record) = (Vec::new(), None);
                 (self.finalizer, self.foreign_status) = (false, false);
             }
-            Decision::Refuse { .. } => {}
+            Decision::Refuse { .. } | Decision::Lost { .. } => {}
         }
     }
 }
@@ -99,6 +127,7 @@ pub(super) fn show(decision: &Decision) -> String {
             format!("{}: {} of {record}, kept: {}", key.name, list(addresses), kept.reason())
         }
         Decision::Refuse { key, refusal, .. } => format!("{}: refused: {}", key.name, refusal.reason()),
+        Decision::Lost { key, refusal, .. } => format!("{}: lost: {}", key.name, refusal.reason()),
         Decision::Release { key, addresses, .. } => format!("{}: released {}", key.name, list(addresses)).trim().into(),
     }
 }
@@ -115,6 +144,8 @@ pub(super) struct World {
     config: Option<Arc<Config>>,
     /// The labels of the one namespace.
     pub namespace: Labels,
+    reserved: Arc<Reserved>,
+    pub now: Duration,
     /// The conditions: what was said last on each object.
     said: BTreeMap<ServiceKey, String>,
 }
@@ -122,21 +153,43 @@ pub(super) struct World {
 impl World {
     /// A running allocator with this configuration.
     pub fn new(text: &str) -> Self {
-        let mut world = Self::default();
+        let mut world = Self { now: Duration::from_secs(1_000_000), ..Self::default() };
+        assert_eq!(world.apply(Event::Remembered(Vec::new())), [""; 0]);
         assert_eq!(world.apply(Event::Namespace { name: "test".into(), labels: Some(Labels::default()) }), [""; 0]);
         assert_eq!(world.apply(Event::Synced), [""; 0]);
         assert_eq!(world.configure(text), [""; 0]);
         world
     }
 
+    pub fn config(&self) -> &Config {
+        self.config.as_ref().expect("a world with a configuration")
+    }
+
     pub fn pools(&self) -> &[Pool] {
-        self.config.as_ref().map_or(&[], |config| &config.pools)
+        &self.config().pools
     }
 
     pub fn configure(&mut self, text: &str) -> Vec<String> {
         let config = configuration(text);
         self.config = Some(config.clone());
         self.apply(Event::Configured(config))
+    }
+
+    /// These addresses are somebody else's.
+    pub fn reserve(&mut self, reserved: Reserved) -> Vec<String> {
+        self.reserved = Arc::new(reserved);
+        self.apply(Event::Reserved(self.reserved.clone()))
+    }
+
+    /// Time passes.
+    pub fn pass(&mut self, seconds: u64) -> Vec<String> {
+        self.now += Duration::from_secs(seconds);
+        self.apply(Event::Passed)
+    }
+
+    /// What is remembered of released addresses.
+    pub fn memory(&self) -> Vec<Rest> {
+        self.allocator.memory().map(Iterator::collect).unwrap_or_default()
     }
 
     /// The configuration changes and nobody leads.
@@ -171,16 +224,24 @@ impl World {
         self.apply(Event::Deleted(key(name)))
     }
 
+    /// What a new process is told before all is listed, in some order.
+    pub fn first_events(&self) -> Vec<Event> {
+        let own = [
+            Event::Remembered(self.memory()),
+            Event::Reserved(self.reserved.clone()),
+            Event::Namespace { name: "test".into(), labels: Some(self.namespace.clone()) },
+            Event::Configured(self.config.clone().expect("a world with a configuration")),
+        ];
+        own.into_iter().chain(self.objects.values().cloned().map(Event::Applied)).collect()
+    }
+
     /// A new process with the same objects and configuration. Gives what is news to the objects.
     pub fn restart(&mut self) -> Vec<String> {
+        let events = self.first_events();
         self.allocator = Allocator::new();
-        let namespace = Event::Namespace { name: "test".into(), labels: Some(self.namespace.clone()) };
-        assert_eq!(self.apply(namespace), [""; 0]);
-        for object in self.objects.values().cloned().collect::<Vec<_>>() {
-            assert_eq!(self.apply(Event::Applied(object)), [""; 0]);
+        for event in events {
+            assert_eq!(self.apply(event), [""; 0]);
         }
-        let config = self.config.clone().expect("a world with a configuration");
-        assert_eq!(self.apply(Event::Configured(config)), [""; 0]);
         self.apply_all(Event::Synced).into_iter().filter(|(_, is_news)| *is_news).map(|(line, _)| line).collect()
     }
 
@@ -194,14 +255,12 @@ impl World {
         let mut shown = Vec::new();
         let mut events = std::collections::VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            let decided = self.allocator.apply(event);
+            let decided = self.allocator.apply(event, self.now);
             let first = shown.len();
             // Writes overtake each other: the last that was decided arrives first.
             for decision in decided.iter().rev() {
                 shown.insert(first, (show(decision), self.write(decision)));
-                let (Decision::Assign { key, .. } | Decision::Refuse { key, .. } | Decision::Release { key, .. }) =
-                    decision;
-                events.push_back(Event::Applied(self.objects[key].clone()));
+                events.push_back(Event::Applied(self.objects[decision.about().0].clone()));
             }
             assert!(shown.len() < 1000, "no end: {shown:?}");
         }
@@ -210,14 +269,24 @@ impl World {
 
     /// Writes a decision. Says whether that changed the object or its condition.
     fn write(&mut self, decision: &Decision) -> bool {
-        let (Decision::Assign { key, uid, .. }
-        | Decision::Refuse { key, uid, .. }
-        | Decision::Release { key, uid, .. }) = decision;
-        if let Decision::Assign { addresses, .. } = decision {
-            let others = self.objects.values().filter(|other| other.uid != *uid && other.record.is_some());
-            let new = |address: &IpAddr| addresses.contains(address) && !self.objects[key].status.contains(address);
-            let doubles = others.filter(|other| other.status.iter().any(new));
-            assert_eq!(doubles.count(), 0, "others still show {addresses:?}");
+        let (key, uid) = decision.about();
+        match decision {
+            Decision::Assign { addresses, .. } => {
+                let object = &self.objects[key];
+                let share = |service: &Service| (service.key.clone(), service.share.clone());
+                let (own_key, own) = share(object);
+                let others = self.objects.values().filter(|other| other.uid != *uid && other.record.is_some());
+                let strangers = others.filter(|other| {
+                    let (key, others) = share(other);
+                    Share::clash((&own_key, own.as_deref()), (&key, others.as_deref())).is_some()
+                });
+                let new = |address: &IpAddr| addresses.contains(address) && !object.status.contains(address);
+                let doubles = strangers.filter(|other| other.status.iter().any(new));
+                assert_eq!(doubles.count(), 0, "others still show {addresses:?}");
+            }
+            // Told, and nothing written.
+            Decision::Lost { .. } => return true,
+            Decision::Refuse { .. } | Decision::Release { .. } => {}
         }
         let object = self.objects.get_mut(key).expect("a decision about an object that is there");
         assert_eq!(object.uid, *uid);

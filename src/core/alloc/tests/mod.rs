@@ -1,8 +1,13 @@
 //! The rules of allocation, one by one.
 
 mod families;
+mod limits;
+mod memory;
 mod requests;
+mod reserved;
 mod restrictions;
+mod sharing;
+mod table;
 
 use super::{world::*, *};
 use crate::addr::Family::{V4, V6};
@@ -37,7 +42,8 @@ fn nothing_is_decided_before_all_services_and_a_configuration_are_seen() {
         [Event::Synced, seen.clone(), Event::Configured(config.clone())],
     ] {
         let mut allocator = Allocator::new();
-        let mut decided = events.into_iter().map(|event| allocator.apply(event)).collect::<Vec<_>>();
+        assert_eq!(allocator.apply(Event::Remembered(Vec::new()), Duration::ZERO), []);
+        let mut decided = events.into_iter().map(|event| allocator.apply(event, Duration::ZERO)).collect::<Vec<_>>();
         let last: Vec<String> = decided.pop().unwrap().iter().map(show).collect();
         assert!(decided.iter().all(Vec::is_empty), "{decided:?}");
         assert_eq!(last, assign);
@@ -213,7 +219,7 @@ fn a_request_that_cannot_be_understood_is_refused_in_its_own_words() {
     let mut world = World::new(DUAL);
     let mut malformed = service("a");
     malformed.request.malformed = Some("landfall.dev/addresses: \"x\" is no address".into());
-    let decided = world.allocator.apply(Event::Applied(malformed));
+    let decided = world.allocator.apply(Event::Applied(malformed), world.now);
     let [Decision::Refuse { refusal, .. }] = &decided[..] else { panic!("{decided:?}") };
     assert!(refusal.to_string().contains("\"x\" is no address"), "{refusal}");
 }
@@ -339,7 +345,7 @@ fn a_move_leaves_its_old_address_to_those_who_wait() {
 
 /// Applies an event of which nothing is written.
 fn unwritten(world: &mut World, event: Event) -> Vec<String> {
-    world.allocator.apply(event).iter().map(show).collect()
+    world.allocator.apply(event, world.now).iter().map(show).collect()
 }
 
 #[test]
@@ -414,8 +420,8 @@ fn a_refusal_says_how_full_the_pools_are() {
     for name in ["a", "b", "c"] {
         world.put(service(name));
     }
-    let decided = world.allocator.apply(Event::Applied(service("d")));
-    let usage = |pool: &str, used| Usage { pool: pool.into(), family: V4, used, total: used };
+    let decided = world.allocator.apply(Event::Applied(service("d")), world.now);
+    let usage = |pool: &str, used| Usage { pool: pool.into(), family: V4, used, resting: 0, total: used };
     let refusal = Refusal::Exhausted { usage: vec![usage("a", 2), usage("b", 1)] };
     assert!(refusal.to_string().contains("pool a (2 of 2 IPv4 addresses in use), pool b (1 of 1"), "{refusal}");
     assert_eq!(decided, [Decision::Refuse { key: key("d"), uid: "uid-d".into(), refusal }]);
@@ -425,7 +431,7 @@ fn a_refusal_says_how_full_the_pools_are() {
 fn without_a_pool_to_use_a_refusal_says_which_there_are() {
     assert_eq!(World::new("").put(service("a")), ["a: refused: NoPools"]);
     let mut world = World::new(&pools(&["chosen: [198.51.100.1], autoAssign: false"]));
-    let decided = world.allocator.apply(Event::Applied(service("a")));
+    let decided = world.allocator.apply(Event::Applied(service("a")), world.now);
     let refusal = Refusal::NoAutoAssign { pools: vec!["chosen".into()] };
     assert_eq!(decided, [Decision::Refuse { key: key("a"), uid: "uid-a".into(), refusal }]);
 }
@@ -476,8 +482,9 @@ fn a_service_that_comes_back_before_its_release_is_written_is_assigned_anew() {
     let held = world.objects[&key("a")].clone();
     let mut unmanaged = held.clone();
     unmanaged.managed = false;
-    let mut apply =
-        |service| -> Vec<String> { world.allocator.apply(Event::Applied(service)).iter().map(show).collect() };
+    let mut apply = |service| -> Vec<String> {
+        world.allocator.apply(Event::Applied(service), world.now).iter().map(show).collect()
+    };
     assert_eq!(apply(unmanaged), ["a: released 198.51.100.1"]);
     assert_eq!(apply(held), ["a: 198.51.100.1 of dual"]);
 }
@@ -522,10 +529,10 @@ fn a_status_that_we_did_not_write() {
         // In a pool and free: it is adopted.
         (service("a").shows(&["198.51.100.3"]), &["a: 198.51.100.3 of dual"][..]),
         // In no pool: somebody else serves it.
-        (service("a").shows(&["203.0.113.7"]), &[]),
-        (service("a").shows(&["203.0.113.7"]).asks(Some("dual"), &[]), &[]),
-        (of_both(PreferDualStack, "a").shows(&["198.51.100.3", "2001:db8::7"]), &[]),
-        (with(|service| service.foreign_status = true), &[]),
+        (service("a").shows(&["203.0.113.7"]), &["a: refused: ForeignStatus"]),
+        (service("a").shows(&["203.0.113.7"]).asks(Some("dual"), &[]), &["a: refused: ForeignStatus"]),
+        (of_both(PreferDualStack, "a").shows(&["198.51.100.3", "2001:db8::7"]), &["a: refused: ForeignStatus"]),
+        (with(|service| service.foreign_status = true), &["a: refused: ForeignStatus"]),
         // With our record: ours, whatever the pools have become.
         (service("a").holds("old", &["203.0.113.7"]), &["a: 203.0.113.7 of old, kept: AddressOutsidePools"]),
         // A record without a status counts for nothing.
@@ -539,9 +546,33 @@ fn a_status_that_we_did_not_write() {
 }
 
 #[test]
+fn what_another_class_serves_loses_what_we_left_on_it_and_keeps_its_status() {
+    let leave = |mut service: Service| {
+        (service.managed, service.elsewhere) = (false, true);
+        service
+    };
+    let mut world = World::new(&pools(&["a: [198.51.100.1]"]));
+    world.put(service("a"));
+    world.put(service("b"));
+    assert_eq!(world.edit("a", leave), ["a: released 198.51.100.1", "b: 198.51.100.1 of a"]);
+    let object = &world.objects[&key("a")];
+    assert!(!object.finalizer && object.record.is_none() && object.status == [ip("198.51.100.1")], "{object:?}");
+    assert_eq!(world.edit("a", |a| a), NONE);
+    // After a restart the record alone tells.
+    let marked = leave(service("c").holds("a", &["198.51.100.2"]));
+    world.objects.insert(key("c"), marked);
+    assert_eq!(world.restart(), ["c: released 198.51.100.2"]);
+    assert_eq!(world.objects[&key("c")].status, [ip("198.51.100.2")]);
+}
+
+#[test]
 fn a_foreign_status_that_goes_away_leaves_a_service_to_serve() {
     let mut world = World::new(DUAL);
-    assert_eq!(world.put(service("a").shows(&["203.0.113.7"])), NONE);
+    assert_eq!(world.put(service("a").shows(&["203.0.113.7"])), ["a: refused: ForeignStatus"]);
+    let object = &world.objects[&key("a")];
+    assert!(!object.finalizer && object.record.is_none() && object.status == [ip("203.0.113.7")], "{object:?}");
+    assert_eq!(world.edit("a", |a| a), NONE);
+    assert_eq!(world.restart(), NONE);
     assert_eq!(world.edit("a", |a| a.shows(&[])), ["a: 198.51.100.1 of dual"]);
 }
 
@@ -556,7 +587,7 @@ fn of_two_with_one_address_our_record_wins_then_age_then_uid() {
     ] {
         let mut world = World::new(DUAL);
         world.objects = [(key("a"), a), (key("b"), b)].into();
-        assert_eq!(world.restart(), [format!("{loser}: {moved}")]);
+        assert_eq!(world.restart(), [format!("{loser}: lost: AddressInUse"), format!("{loser}: {moved}")]);
     }
 }
 
@@ -566,7 +597,8 @@ fn the_loser_of_an_address_gives_it_up_though_there_is_no_other() {
     for name in ["a", "b"] {
         world.objects.insert(key(name), service(name).holds("a", &["198.51.100.1"]));
     }
-    assert_eq!(world.restart(), ["b: released 198.51.100.1", "b: refused: PoolExhausted"]);
+    let told = ["b: lost: AddressInUse", "b: released 198.51.100.1", "b: refused: PoolExhausted"];
+    assert_eq!(world.restart(), told);
     assert_eq!(world.delete("a"), ["b: 198.51.100.1 of a"]);
 }
 
@@ -576,14 +608,14 @@ fn the_loser_of_one_family_keeps_the_other() {
     world.objects.insert(key("a"), service("a").holds("dual", &["198.51.100.1"]));
     let both = of_both(RequireDualStack, "b").holds("dual", &["198.51.100.1", "2001:db8::2"]);
     world.objects.insert(key("b"), both);
-    assert_eq!(world.restart(), ["b: 198.51.100.2 2001:db8::2 of dual"]);
+    assert_eq!(world.restart(), ["b: lost: AddressInUse", "b: 198.51.100.2 2001:db8::2 of dual"]);
 }
 
 #[test]
 fn messages_stay_short_however_much_is_configured() {
     let many: Vec<String> = (0..100).map(|n| format!("p{n}: [198.51.100.{n}], autoAssign: false")).collect();
     let mut world = World::new(&pools(&many.iter().map(String::as_str).collect::<Vec<_>>()));
-    let decided = world.allocator.apply(Event::Applied(service("a")));
+    let decided = world.allocator.apply(Event::Applied(service("a")), world.now);
     let [Decision::Refuse { refusal, .. }] = &decided[..] else { panic!("{decided:?}") };
     assert!(refusal.to_string().ends_with("and 96 more"), "{refusal}");
 }

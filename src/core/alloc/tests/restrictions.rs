@@ -11,9 +11,7 @@ const RESTRICTED: &str = "pools:\n\
 
 /// Of another namespace, which no pool names.
 fn stranger(name: &str) -> Service {
-    let mut service = service(name);
-    service.key.namespace = "elsewhere".into();
-    service
+    service(name).of("elsewhere")
 }
 
 #[test]
@@ -50,7 +48,7 @@ fn a_pool_that_does_not_admit_gives_nothing_be_it_asked_or_not() {
 #[test]
 fn a_refusal_says_what_keeps_the_service_out() {
     let mut world = World::new(RESTRICTED);
-    let refused = |world: &mut World, service| match &world.allocator.apply(Event::Applied(service))[..] {
+    let refused = |world: &mut World, service| match &world.allocator.apply(Event::Applied(service), world.now)[..] {
         [Decision::Refuse { refusal, .. }] => refusal.to_string(),
         decided => panic!("{decided:?}"),
     };

@@ -1,0 +1,73 @@
+//! The table of rules for users names every reason, and tests that are there.
+
+use super::*;
+
+const TABLE: &str = include_str!("../../../../docs/allocation.md");
+
+/// The words in the column at this index of the table's rows.
+fn column(index: usize) -> impl Iterator<Item = &'static str> {
+    let rows = TABLE.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| rule"));
+    rows.filter_map(move |row| row.split(" | ").nth(index)).flat_map(|cell| cell.split('`').skip(1).step_by(2))
+}
+
+#[test]
+fn every_reason_is_in_the_table() {
+    let key = || key("a");
+    let (address, pool, strings) = (ip("198.51.100.1"), || "a".to_owned(), Vec::new);
+    let clashes =
+        [Clash::Keys, Clash::Port(Port { protocol: Protocol::Tcp, number: 80 }), Clash::Policies, Clash::Pods];
+    let clashes = clashes.into_iter().chain([Clash::Namespaces, Clash::Forbidden]);
+    let shared = clashes.map(|clash| Refusal::Unshareable { address, by: key(), clash });
+    let all = [
+        Refusal::NoPools,
+        Refusal::NoAutoAssign { pools: strings() },
+        Refusal::NotAdmitted { pool: pool(), barrier: crate::config::Barrier::Labels },
+        Refusal::NoneAdmits { pools: strings() },
+        Refusal::NoFamily { family: V4, pools: strings() },
+        Refusal::Exhausted { usage: Vec::new() },
+        Refusal::NotBothFamilies { usage: Vec::new() },
+        Refusal::Foreign { shown: pool() },
+        Refusal::Malformed(pool()),
+        Refusal::UnknownPool { pool: pool(), known: strings() },
+        Refusal::OutsidePools { address },
+        Refusal::Excluded { address, pool: pool() },
+        Refusal::Reserved { address, by: Reserve::Node(pool()) },
+        Refusal::Resting { address, of: key() },
+        Refusal::Taken { address, by: key() },
+        Refusal::Unpaired { address },
+        Refusal::NamespaceLimit { pool: pool(), namespace: pool(), limit: 1 },
+        Refusal::WrongPool { address, pool: pool(), found: pool() },
+        Refusal::WrongFamily { address, families: Vec::new() },
+        Refusal::TwoOfOneFamily { first: address, second: address },
+    ];
+    for refusal in all.into_iter().chain(shared) {
+        let reason = refusal.reason();
+        assert!(column(1).any(|word| word == reason), "docs/allocation.md does not name {reason}");
+        // What to do is at the end, and fits the note of an Event.
+        assert!(refusal.to_string().contains(':') && refusal.to_string().len() < 1024, "{refusal}");
+    }
+}
+
+#[test]
+fn every_test_in_the_table_is_there() {
+    let sources = [
+        include_str!("mod.rs"),
+        include_str!("families.rs"),
+        include_str!("limits.rs"),
+        include_str!("memory.rs"),
+        include_str!("requests.rs"),
+        include_str!("reserved.rs"),
+        include_str!("restrictions.rs"),
+        include_str!("sharing.rs"),
+        include_str!("../memory.rs"),
+        include_str!("../../../cluster/queue.rs"),
+        include_str!("../../../cluster/service/request.rs"),
+        include_str!("../../../controller/state/tests.rs"),
+    ];
+    let tests = column(2).filter(|word| !word.contains('/'));
+    assert!(tests.count() > 40);
+    for test in column(2).filter(|word| !word.contains('/')) {
+        let function = format!("fn {test}(");
+        assert!(sources.iter().any(|source| source.contains(&function)), "there is no test {test}");
+    }
+}
