@@ -1,5 +1,5 @@
 //! What `make bench` measures, each in a module of its own: [`create`] the time of an allocation, [`answer`] of an ARP or NDP answer,
-//! [`silence`] what a client misses when an owner goes, [`memory`] what the processes hold. [`lan`] and [`api`] are the two ends
+//! [`silence`] what a client misses when an owner goes, [`memory`] what the processes hold, [`pure`] the allocator alone. [`lan`] and [`api`] are the two ends
 //! from which it is measured; [`report`] writes it down.
 
 pub mod answer;
@@ -9,6 +9,7 @@ pub mod lab;
 pub mod lan;
 pub mod machine;
 pub mod memory;
+pub mod pure;
 pub mod report;
 pub mod silence;
 pub mod stats;

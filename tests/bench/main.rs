@@ -1,6 +1,7 @@
 //! `make bench`: measures everything on one sandbox and writes `docs/benchmarks.md`.
 //!
-//! `LANDFALL_BENCH=quick` tries everything a few times and writes the page to standard output instead.
+//! `LANDFALL_BENCH=quick` tries everything a few times and writes the page to standard output instead, and
+//! `LANDFALL_BENCH=pure` what needs no cluster.
 
 use anyhow::{Context, Result, ensure};
 use landfall_bench::{
@@ -8,6 +9,7 @@ use landfall_bench::{
     lab::{Lab, service},
     machine,
     memory::Memory,
+    pure,
     report::Figures,
     silence::{self, Fault},
 };
@@ -27,6 +29,8 @@ struct Trials {
     questions: usize,
     vips: usize,
     faults: usize,
+    /// Addresses that are taken beside one more.
+    taken: usize,
 }
 
 fn main() -> Result<()> {
@@ -34,11 +38,18 @@ fn main() -> Result<()> {
     if !env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    let quick = env::var("LANDFALL_BENCH").is_ok_and(|value| value == "quick");
+    let mode = env::var("LANDFALL_BENCH").unwrap_or_default();
+    if mode == "pure" {
+        let mut page = String::new();
+        pure::measure(20, 1_000_000)?.section(&mut page);
+        println!("{page}");
+        return Ok(());
+    }
+    let quick = mode == "quick";
     let trials = if quick {
-        Trials { creates: 5, answers: 3, questions: 500, vips: 100, faults: 2 }
+        Trials { creates: 5, answers: 3, questions: 500, vips: 100, faults: 2, taken: 10_000 }
     } else {
-        Trials { creates: 100, answers: 30, questions: 10_000, vips: 1000, faults: 20 }
+        Trials { creates: 100, answers: 30, questions: 10_000, vips: 1000, faults: 20, taken: 1_000_000 }
     };
     let page = measure(&trials)?.page();
     if quick {
@@ -54,6 +65,8 @@ fn main() -> Result<()> {
 fn measure(trials: &Trials) -> Result<Figures> {
     let start = Instant::now();
     let step = |what: &str| eprintln!("bench: {:>5.0} s  {what}", start.elapsed().as_secs_f64());
+    step("the allocator alone");
+    let pure = pure::measure(20, trials.taken)?;
     step("bringing the cluster up");
     let mut machine = machine::describe("release")?;
     let lab = Lab::up()?;
@@ -85,7 +98,7 @@ fn measure(trials: &Trials) -> Result<Figures> {
     answers.push((format!("ARP, {} VIPs", trials.vips), answer::measure(&lab, vip, trials.questions)?));
     memory.push((trials.vips + 1, self::memory(&lab)?));
     step("done");
-    Ok(Figures { machine, up, create, answers, memory, silences })
+    Ok(Figures { machine, up, pure, create, answers, memory, silences })
 }
 
 /// A Service with an address of each family.

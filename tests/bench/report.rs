@@ -3,6 +3,7 @@
 use crate::{
     answer, create,
     memory::Memory,
+    pure,
     silence::{self, Fault},
     stats::{Samples, fine_ms, ms, us},
 };
@@ -14,6 +15,8 @@ pub struct Figures {
     pub machine: Vec<(&'static str, String)>,
     /// How long the cluster took to come up.
     pub up: std::time::Duration,
+    /// The allocator alone.
+    pub pure: pure::Figures,
     /// Allocation.
     pub create: create::Figures,
     /// Answers, by what was asked.
@@ -33,6 +36,7 @@ impl Figures {
              real pods on a kind cluster.\n\n",
         );
         table(&mut page, "what | value", self.machine.iter().map(|(what, value)| format!("{what} | {value}")));
+        self.pure.section(&mut page);
         self.allocation(&mut page);
         self.answers(&mut page);
         self.silences(&mut page);

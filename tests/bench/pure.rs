@@ -1,0 +1,148 @@
+//! The allocator alone, without a cluster: how long its decisions take, and what it holds.
+
+use crate::{
+    report::{section, table},
+    stats::{Samples, fine_ms},
+};
+use anyhow::{Context, Result};
+use landfall_core::{
+    addr::Family,
+    alloc::{Allocator, Event, FamilyPolicy, Request, Service, ServiceKey},
+    config::{self, Labels},
+};
+use std::{
+    fs,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+const MANY: usize = 10_000;
+const NOW: Duration = Duration::from_secs(1_800_000_000);
+
+/// What was measured.
+pub struct Figures {
+    /// How long it takes to give [`MANY`] Services an address, by the pool.
+    many: Vec<(&'static str, Samples)>,
+    /// How long one more takes where so many addresses are taken.
+    one_more: (usize, Samples),
+    /// Bytes for each Service, address given.
+    memory: u64,
+}
+
+/// Measures, with so many addresses taken in the fullest pool.
+///
+/// # Errors
+/// Where `/proc` does not say what this process holds.
+pub fn measure(trials: usize, taken: usize) -> Result<Figures> {
+    // First, since what is freed later may stay with the process.
+    let memory = memory(10 * MANY)?;
+    let many = [("IPv4, a /16", "198.18.0.0/16", Family::V4), ("IPv6, a /64", "'2001:db8::/64'", Family::V6)];
+    let many = many.map(|(name, pool, family)| (name, (0..trials).map(|_| serve_many(pool, family)).collect()));
+    Ok(Figures { many: many.into(), one_more: (taken, one_more(taken)), memory })
+}
+
+/// An allocator that has this pool and knows of no Service.
+fn ready(pool: &str) -> Allocator {
+    let mut allocator = begun(pool);
+    allocator.apply(Event::Synced, NOW);
+    allocator
+}
+
+fn begun(pool: &str) -> Allocator {
+    let text = format!("pools: [{{name: default, addresses: [{pool}]}}]");
+    let config = config::parse(&text).unwrap_or_else(|errors| panic!("{errors}")).config;
+    let mut allocator = Allocator::new();
+    allocator.apply(Event::Remembered(Vec::new()), NOW);
+    allocator.apply(Event::Configured(Arc::new(config)), NOW);
+    allocator
+}
+
+fn service(number: usize, family: Family) -> Service {
+    Service {
+        key: ServiceKey { namespace: format!("team-{}", number % 100), name: format!("service-{number}") },
+        uid: format!("9f3c1a52-7d5e-4c1b-8a55-{number:012x}"),
+        created: number as i64,
+        managed: true,
+        elsewhere: false,
+        labels: Labels::default(),
+        families: vec![family],
+        policy: FamilyPolicy::SingleStack,
+        request: Request::default(),
+        share: None,
+        record: None,
+        status: Vec::new(),
+        foreign_status: false,
+        finalizer: false,
+    }
+}
+
+fn serve_many(pool: &str, family: Family) -> Duration {
+    let mut allocator = ready(pool);
+    let services: Vec<Service> = (0..MANY).map(|number| service(number, family)).collect();
+    let start = Instant::now();
+    let decisions: usize =
+        services.into_iter().map(|service| allocator.apply(Event::Applied(service), NOW).len()).sum();
+    let took = start.elapsed();
+    assert_eq!(decisions, MANY);
+    took
+}
+
+/// Every second address of a pool is taken, in scattered order.
+fn one_more(taken: usize) -> Samples {
+    // A prime larger than any number of addresses here: each number comes once.
+    const STEP: usize = 15_485_863;
+    let mut allocator = begun("10.0.0.0/8");
+    for number in (0..taken).map(|number| number * STEP % taken) {
+        let address: IpAddr = Family::V4.address(0x0a00_0000 + 2 * number as u128);
+        let held = Service { record: Some("default".into()), status: vec![address], ..service(number, Family::V4) };
+        allocator.apply(Event::Applied(Service { finalizer: true, ..held }), NOW);
+    }
+    allocator.apply(Event::Synced, NOW);
+    let one = |number| {
+        let service = service(number, Family::V4);
+        let start = Instant::now();
+        let decisions = allocator.apply(Event::Applied(service), NOW);
+        let took = start.elapsed();
+        assert_eq!(decisions.len(), 1);
+        took
+    };
+    (taken..taken + 1000).map(one).collect()
+}
+
+/// How many bytes one Service costs with its address.
+fn memory(services: usize) -> Result<u64> {
+    let before = resident()?;
+    let mut allocator = ready("10.0.0.0/8");
+    for number in 0..services {
+        allocator.apply(Event::Applied(service(number, Family::V4)), NOW);
+    }
+    Ok(resident()?.saturating_sub(before) / services as u64)
+}
+
+/// The bytes of this process that are in memory.
+fn resident() -> Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib: u64 = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).context("no VmRSS")?;
+    Ok(kib * 1024)
+}
+
+impl Figures {
+    /// The section of the page.
+    pub fn section(&self, page: &mut String) {
+        section(
+            page,
+            "The allocator alone",
+            "In one thread, without a cluster: events go in, decisions come out. One more: into a pool of which so many addresses \
+             are taken, every second one, in scattered order.",
+        );
+        let nanos = |duration: Duration| format!("{:.2} µs", duration.as_secs_f64() * 1e6);
+        let many = self.many.iter();
+        let many = many.map(|(pool, samples)| format!("{MANY} Services into {pool} | {}", samples.row(fine_ms)));
+        let (taken, one_more) = &self.one_more;
+        let one_more = format!("one more beside {taken} addresses | {}", one_more.row(nanos));
+        table(page, "what | min | p50 | p99 | worst | n", many.chain([one_more]));
+        page.push_str(&format!("\nIt holds {} bytes for each Service.\n", self.memory));
+    }
+}
