@@ -6,3 +6,4 @@ mod allocation;
 mod configuration;
 mod leading;
 mod rights;
+mod rules;
