@@ -32,6 +32,10 @@ fn granted_rights_are_the_used_ones() {
     lab.apply(&[service("next")]);
     lab.address("next");
     lab.delete(&["service", "next"]);
+    wait_for("the released address to be remembered", PATIENCE, || {
+        lab.sandbox.get(&["-n", "landfall-system", "configmap", "landfall-memory"]).map(drop)
+    })
+    .unwrap();
 
     for account in ["landfall-controller", "landfall-speaker"] {
         let rights = lab.sandbox.rights("landfall-system", account).unwrap();
