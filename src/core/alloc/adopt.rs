@@ -37,7 +37,8 @@ pub(super) fn claim(service: &Service, ledger: &Ledger) -> Claim {
     });
     let (key, share) = (&service.key, service.share.as_deref());
     // What was given once does not depend on what the pool says of sharing today.
-    let bar = |address| if is_ours { ledger.clash(address, key, share) } else { ledger.bar(address, key, share) };
+    let bar =
+        |address| if is_ours { ledger.tenants().clash(address, key, share) } else { ledger.bar(address, key, share) };
     let (mut own, mut lost) = (Vec::new(), None);
     for held in held {
         match bar(held.address) {

@@ -147,19 +147,9 @@ impl Ledger {
         self.reserved.get(&address)
     }
 
-    /// Who else is at `address`.
-    pub fn others<'a>(&'a self, address: IpAddr, key: &'a ServiceKey) -> impl Iterator<Item = &'a Tenant> {
-        self.tenants.others(address, key)
-    }
-
-    /// Who keeps `key` with this share from an address that it has, and why.
-    pub fn clash<'a>(
-        &'a self,
-        address: IpAddr,
-        key: &'a ServiceKey,
-        share: Option<&Share>,
-    ) -> Option<(&'a ServiceKey, Clash)> {
-        self.tenants.clash(address, key, share)
+    /// Who is at which address.
+    pub fn tenants(&self) -> &Tenants {
+        &self.tenants
     }
 
     /// Who keeps `key` with this share from an address that it does not have yet, and why.
@@ -170,9 +160,9 @@ impl Ledger {
         share: Option<&Share>,
     ) -> Option<(&'a ServiceKey, Clash)> {
         let by = self.config.pool_of(address).map_or(Sharing::None, |pool| pool.sharing);
-        let mut others = self.others(address, key);
+        let mut others = self.tenants.others(address, key);
         let forbidden = || others.find_map(|other| Some((&other.key, Share::forbidden(by, key, &other.key)?)));
-        self.clash(address, key, share).or_else(forbidden)
+        self.tenants.clash(address, key, share).or_else(forbidden)
     }
 
     /// The addresses of a family where `share` would find Services of its key, ascending, each with the pool that hands it out.
@@ -215,7 +205,7 @@ impl Ledger {
 
     /// Whether another Service of the same namespace is at `address`.
     pub fn has_neighbour(&self, address: IpAddr, key: &ServiceKey) -> bool {
-        self.others(address, key).any(|other| other.key.namespace == key.namespace)
+        self.tenants.others(address, key).any(|other| other.key.namespace == key.namespace)
     }
 
     /// `key` has this address, alone or with others whom it does not clash with.
@@ -226,7 +216,7 @@ impl Ledger {
         if is_same {
             return;
         }
-        debug_assert_eq!(self.clash(*address, key, share.as_deref()), None, "{address} is not for {key}");
+        debug_assert_eq!(self.tenants.clash(*address, key, share.as_deref()), None, "{address} is not for {key}");
         if is_new {
             let rested = self.memory.get(*address).map(|(_, since)| since);
             if let Some(pool) = self.pool_of(*address) {

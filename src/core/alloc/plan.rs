@@ -44,15 +44,17 @@ impl From<Refusal> for Denial {
 pub(super) fn plan(service: &Service, namespace: Option<&Labels>, held: &[Held], ledger: &Ledger) -> Plan {
     let share = service.share.as_deref();
     let lost = held.iter().find_map(|held| {
-        let (by, clash) = ledger.clash(held.address, &service.key, share)?;
+        let (by, clash) = ledger.tenants().clash(held.address, &service.key, share)?;
         Some(Refusal::Unshareable { address: held.address, by: by.clone(), clash })
     });
     let held = match lost {
         None => Cow::Borrowed(held),
         // Both are shared or neither.
-        Some(_) => {
-            held.iter().filter(|held| ledger.others(held.address, &service.key).next().is_none()).cloned().collect()
-        }
+        Some(_) => held
+            .iter()
+            .filter(|held| ledger.tenants().others(held.address, &service.key).next().is_none())
+            .cloned()
+            .collect(),
     };
     let mut plan = Planner { service, namespace, held: &held, ledger }.plan();
     plan.hold.iter_mut().for_each(|held| held.share.clone_from(&service.share));

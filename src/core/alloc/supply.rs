@@ -46,7 +46,7 @@ impl Planner<'_> {
     }
 
     fn is_shared(&self, held: &Held) -> bool {
-        self.ledger.others(held.address, &self.service.key).next().is_some()
+        self.ledger.tenants().others(held.address, &self.service.key).next().is_some()
     }
 
     fn next(&self, pool: usize, family: Family) -> Option<IpAddr> {
@@ -69,7 +69,7 @@ impl Planner<'_> {
         let fits = |(address, pool): &(IpAddr, usize)| {
             let has_room = || self.room(*pool, hold).is_some_and(|room| room >= families.len());
             pools.contains(pool)
-                && self.ledger.others(*address, key).next().is_some()
+                && self.ledger.tenants().others(*address, key).next().is_some()
                 && self.ledger.bar(*address, key, Some(share)).is_none()
                 && (self.ledger.has_neighbour(*address, key) || has_room())
         };
