@@ -48,11 +48,12 @@ impl Admission {
     /// What keeps it out.
     pub fn judge(&self, namespace: &str, of_namespace: Option<&Labels>, own: &Labels) -> Result<(), Barrier> {
         let is_restricted = !self.namespaces.is_empty() || !self.namespace_selectors.is_empty();
-        let is_selected = || of_namespace.is_some_and(|labels| selects(&self.namespace_selectors, labels));
+        let is_selected =
+            || of_namespace.is_some_and(|labels| Selector::any_matches(&self.namespace_selectors, labels));
         if is_restricted && !self.namespaces.contains(namespace) && !is_selected() {
             return Err(Barrier::Namespace);
         }
-        if !self.service_selectors.is_empty() && !selects(&self.service_selectors, own) {
+        if !self.service_selectors.is_empty() && !Selector::any_matches(&self.service_selectors, own) {
             return Err(Barrier::Labels);
         }
         Ok(())
@@ -71,8 +72,4 @@ impl Admission {
         let service_selectors = Selector::read_list(fields, "serviceSelectors", findings);
         Self { namespaces, namespace_selectors, service_selectors }
     }
-}
-
-fn selects(selectors: &[Selector], labels: &Labels) -> bool {
-    selectors.iter().any(|selector| selector.matches(labels))
 }

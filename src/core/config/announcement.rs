@@ -42,7 +42,7 @@ impl Announcement {
 
     /// Whether a node with these labels announces.
     pub fn selects_node(&self, labels: &Labels) -> bool {
-        self.node_selectors.is_empty() || self.node_selectors.iter().any(|selector| selector.matches(labels))
+        self.node_selectors.is_empty() || Selector::any_matches(&self.node_selectors, labels)
     }
 
     /// What the interface of this name may announce. A pattern allows an interface without naming it.

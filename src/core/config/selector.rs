@@ -47,6 +47,11 @@ impl Selector {
         self.requirements.iter().all(|r| r.operator.admits(labels.get(&r.key)))
     }
 
+    /// Whether one of `selectors` selects an object with these labels.
+    pub(super) fn any_matches(selectors: &[Self], labels: &Labels) -> bool {
+        selectors.iter().any(|selector| selector.matches(labels))
+    }
+
     /// A label for which no value, nor its absence, satisfies all requirements.
     fn contradiction(&self) -> Option<&str> {
         let keys: BTreeSet<&str> = self.requirements.iter().map(|r| r.key.as_str()).collect();
