@@ -13,15 +13,22 @@ pub(super) fn request<'a>(annotation: impl Fn(&str) -> Option<&'a str>, ip: Opti
 }
 
 fn read<'a>(annotation: impl Fn(&str) -> Option<&'a str>, ip: Option<&'a str>) -> Result<Request, String> {
-    let given = |name: &&'static str| Some((*name, annotation(name)?.trim())).filter(|(_, text)| !text.is_empty());
-    let pool = widest(POOL_REQUESTS.iter().filter_map(given), |pool, other| pool == other)?;
+    let pool = widest(given(&annotation, &POOL_REQUESTS), |pool, other| pool == other)?;
     let ip = ip.map(str::trim).filter(|ip| !ip.is_empty()).map(|ip| ("spec.loadBalancerIP", ip));
     let mut lists = Vec::new();
-    for (name, text) in ADDRESS_REQUESTS.iter().filter_map(given).chain(ip) {
+    for (name, text) in given(&annotation, &ADDRESS_REQUESTS).chain(ip) {
         lists.push((name, parse_addresses(name, text)?));
     }
     let addresses = widest(lists, BTreeSet::is_superset)?.unwrap_or_default();
     Ok(Request { pool: pool.map(str::to_owned), addresses: addresses.into_iter().collect(), malformed: None })
+}
+
+/// Those of the annotations `names` that say something, with what they say.
+pub(super) fn given<'a>(
+    annotation: impl Fn(&str) -> Option<&'a str>,
+    names: &[&'static str],
+) -> impl Iterator<Item = (&'static str, &'a str)> {
+    names.iter().filter_map(move |name| Some((*name, annotation(name)?.trim())).filter(|(_, text)| !text.is_empty()))
 }
 
 /// Of what was asked for in several places the one that says all that the others say.

@@ -1,6 +1,9 @@
 //! With which others a Service would share an address: Landfall's annotation or MetalLB's, its ports and its traffic policy.
 
-use super::{Spec, request::widest};
+use super::{
+    Spec,
+    request::{given, widest},
+};
 use crate::cluster::names::SHARING_KEYS;
 use landfall_core::alloc::{Port, Protocol, Share};
 use serde::Deserialize;
@@ -26,8 +29,7 @@ impl ServicePort {
 
 /// Reads the sharing key, and what else matters where there is one.
 pub(super) fn share<'a>(annotation: impl Fn(&str) -> Option<&'a str>, spec: &Spec) -> Result<Option<Share>, String> {
-    let given = |name: &&'static str| Some((*name, annotation(name)?.trim())).filter(|(_, key)| !key.is_empty());
-    let key = widest(SHARING_KEYS.iter().filter_map(given), |key, other| key == other)?;
+    let key = widest(given(annotation, &SHARING_KEYS), |key, other| key == other)?;
     let local = spec.external_traffic_policy.as_deref() == Some("Local");
     Ok(key.map(|key| Share {
         key: key.to_owned(),
