@@ -13,10 +13,13 @@ use k8s_openapi::{
 };
 use kube::{Api, Client, Error, api::PostParams};
 use std::{
+    future::poll_fn,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
     time::Duration,
 };
 use tokio::time::{sleep, timeout};
@@ -43,6 +46,13 @@ impl Tenure {
     /// What is sent must have timed out after this long.
     pub fn margin(&self) -> Duration {
         self.duration / 3
+    }
+
+    /// Makes a call for as long as there is time enough. That is looked at whenever the call could go on: what was paused between
+    /// the decision to send and the sending is not sent by one who no longer leads.
+    pub async fn guard<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        let mut call = pin!(call);
+        poll_fn(|context| if self.holds() { call.as_mut().poll(context).map(Some) } else { Poll::Ready(None) }).await
     }
 
     fn until(&self) -> Duration {
@@ -245,6 +255,22 @@ mod tests {
         ] {
             assert_eq!(sighting.free(&lease(version, holder), "me", second(at)), free, "{at} {version} {holder}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_call_does_not_go_on_when_there_is_no_time_left() {
+        let tenure = Tenure { until: Arc::default(), duration: Duration::from_secs(15) };
+        let mut calls = 0;
+        assert_eq!(tenure.guard(async { calls += 1 }).await, None);
+        tenure.extend(since_boot());
+        assert_eq!(tenure.guard(async { calls += 1 }).await, Some(()));
+        let paused = async {
+            tenure.until.store(0, Ordering::Release);
+            tokio::task::yield_now().await;
+            calls += 1;
+        };
+        assert_eq!(tenure.guard(paused).await, None);
+        assert_eq!(calls, 1);
     }
 
     #[test]

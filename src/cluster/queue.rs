@@ -66,6 +66,8 @@ struct Entry {
     flying: Option<u64>,
     /// It was wanted again while it flew.
     again: bool,
+    /// It goes before those that arrived earlier.
+    urgent: bool,
     not_before: Duration,
     /// `not_before` is only for want of a newer object.
     soft: bool,
@@ -94,9 +96,21 @@ impl<K: Ord + Clone> Queue<K> {
             entry.again = true;
         } else if entry.place.is_none() {
             self.arrivals += 1;
-            let place = (entry.not_before, self.arrivals);
+            let place = (entry.not_before, if entry.urgent { 0 } else { self.arrivals });
             entry.place = Some(place);
             self.ready.insert((place.0, place.1, key.clone()));
+        }
+    }
+
+    /// `key` goes before all that are not urgent, as soon as it may; it has been pushed.
+    pub fn hurry(&mut self, key: &K) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        entry.urgent = true;
+        if let Some((at, order)) = entry.place.replace((entry.not_before, 0)) {
+            self.ready.remove(&(at, order, key.clone()));
+            self.ready.insert((entry.not_before, 0, key.clone()));
+        } else {
+            entry.place = None;
         }
     }
 
@@ -119,7 +133,7 @@ impl<K: Ord + Clone> Queue<K> {
         self.departures += 1;
         let number = self.departures;
         if let Some(entry) = self.entries.get_mut(&key) {
-            (entry.place, entry.flying, entry.again) = (None, Some(number), false);
+            (entry.place, entry.flying, entry.again, entry.urgent) = (None, Some(number), false, false);
             self.flying += 1;
         }
         Some(Flight { key, number })
@@ -211,6 +225,22 @@ mod tests {
         let mut queue = queue(9, &["b", "a", "b", "c"]);
         let order: Vec<_> = std::iter::from_fn(|| queue.next(ms(0))).map(|flight| flight.key).collect();
         assert_eq!(order, ["b", "a", "c"]);
+    }
+
+    #[test]
+    fn what_is_urgent_goes_first_even_after_a_conflict() {
+        let mut queue = queue(9, &["a", "b", "c", "d"]);
+        queue.hurry(&"c");
+        let c = fly(&mut queue, "c", ms(0));
+        queue.push(&"c", true);
+        queue.hurry(&"c");
+        queue.done(&c, Outcome::Conflict, ms(0));
+        let c = fly(&mut queue, "c", ms(0));
+        // Once.
+        queue.push(&"c", true);
+        queue.done(&c, Outcome::Written, ms(0));
+        let order: Vec<_> = std::iter::from_fn(|| queue.next(ms(0))).map(|flight| flight.key).collect();
+        assert_eq!(order, ["a", "b", "d", "c"]);
     }
 
     #[test]

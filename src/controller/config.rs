@@ -190,27 +190,26 @@ impl Desk {
 
     /// Says whether there was anything to write.
     async fn store(&mut self, accepted: Accepted) -> bool {
-        let put = async || {
-            if !self.tenure.holds() {
-                anyhow::bail!("the lease is running out");
-            }
-            let patch = Patch::Merge(json!({"data": accepted.data()}));
-            let manager = Some(names::CONTROLLER.to_owned());
-            let params = PatchParams { field_manager: manager.clone(), ..PatchParams::default() };
-            match self.api.patch(names::ACCEPTED, &params, &patch).await {
-                Err(Error::Api(status)) if status.code == 404 => {
-                    let map = json!({"metadata": {"name": names::ACCEPTED}, "data": accepted.data()});
-                    let params = PostParams { field_manager: manager, ..PostParams::default() };
-                    self.api.create(&params, &serde_json::from_value(map)?).await
-                }
-                result => result,
-            }
-            .context("storing the accepted configuration")
-        };
+        let put = async || self.tenure.guard(self.put(&accepted)).await.context("the lease is running out")?;
         let version = self.insist(put).await.metadata.resource_version;
         self.stored = accepted;
         // A patch that changes nothing makes no new version.
         std::mem::replace(&mut self.version, version.clone()) != version
+    }
+
+    async fn put(&self, accepted: &Accepted) -> anyhow::Result<ConfigMap> {
+        let patch = Patch::Merge(json!({"data": accepted.data()}));
+        let manager = Some(names::CONTROLLER.to_owned());
+        let params = PatchParams { field_manager: manager.clone(), ..PatchParams::default() };
+        match self.api.patch(names::ACCEPTED, &params, &patch).await {
+            Err(Error::Api(status)) if status.code == 404 => {
+                let map = json!({"metadata": {"name": names::ACCEPTED}, "data": accepted.data()});
+                let params = PostParams { field_manager: manager, ..PostParams::default() };
+                self.api.create(&params, &serde_json::from_value(map)?).await
+            }
+            result => result,
+        }
+        .context("storing the accepted configuration")
     }
 
     /// Repeats a call until it succeeds. It ends at the latest with this replica's lead, which drops the whole task.

@@ -85,7 +85,7 @@ impl Leader<'_> {
             while tenure.holds()
                 && let Some(write) = state.next(now, wall)
             {
-                flights.push(self.send(write, tenure.margin().min(TIMEOUT)));
+                flights.push(self.send(write, &tenure));
             }
             self.teller.yield_to_writes(!flights.is_empty());
             let wake = match state.wait(now, wall) {
@@ -141,22 +141,26 @@ impl Leader<'_> {
         self.teller.tell(about, telling);
     }
 
-    async fn send(&self, write: Write, limit: Duration) -> (Flight<ServiceKey>, Outcome) {
+    async fn send(&self, write: Write, tenure: &Tenure) -> (Flight<ServiceKey>, Outcome) {
         let Write { flight, uid, plan } = write;
         let key = &flight.key;
         trace!(service = %key, patch = %plan.patch, "writing");
         let api: Api<ServiceObject> = Api::namespaced(self.client.clone(), &key.namespace);
         let params = PatchParams { field_manager: Some(names::CONTROLLER.into()), ..PatchParams::default() };
         let patch = Patch::Strategic(&plan.patch);
-        let call = api.patch_status(&key.name, &params, &patch);
-        let outcome = match timeout(limit, call).await {
-            Ok(Ok(_)) => {
+        let call = tenure.guard(api.patch_status(&key.name, &params, &patch));
+        let outcome = match timeout(tenure.margin().min(TIMEOUT), call).await {
+            Ok(Some(Ok(_))) => {
                 if let Some(telling) = plan.telling {
                     self.tell(About::Service(key.clone(), uid), telling);
                 }
                 Outcome::Written
             }
-            Ok(Err(error)) => outcome(key, &error),
+            Ok(Some(Err(error))) => outcome(key, &error),
+            Ok(None) => {
+                warn!(service = %key, "the lease ran out before a write was answered");
+                Outcome::Failed
+            }
             Err(_) => {
                 warn!(service = %key, "the API server did not answer a write in time, will try again");
                 Outcome::Failed

@@ -84,18 +84,17 @@ impl Keeper {
 
     /// Stores these. Says whether that succeeded.
     pub async fn write(&self, rests: Vec<Rest>) -> bool {
-        match timeout(self.tenure.margin(), self.put(&encode(rests))).await {
-            Ok(Ok(())) => return true,
-            Ok(Err(error)) => warn!("{error:#}"),
+        let text = encode(rests);
+        match timeout(self.tenure.margin(), self.tenure.guard(self.put(&text))).await {
+            Ok(Some(Ok(()))) => return true,
+            Ok(Some(Err(error))) => warn!("{error:#}"),
+            Ok(None) => warn!("the lease is running out, the ConfigMap {} is not written", names::MEMORY),
             Err(_) => warn!("the API server did not take the ConfigMap {} in time", names::MEMORY),
         }
         false
     }
 
     async fn put(&self, text: &str) -> anyhow::Result<()> {
-        if !self.tenure.holds() {
-            anyhow::bail!("the lease is running out");
-        }
         let manager = Some(names::CONTROLLER.to_owned());
         let data = json!({names::MEMORY_KEY: text});
         let params = PatchParams { field_manager: manager.clone(), ..PatchParams::default() };

@@ -184,6 +184,9 @@ impl State {
                 self.services.insert(key.clone(), service);
                 self.queue.push(&key, true);
                 self.decide(event, wall);
+                if self.is_astray(&key) {
+                    self.queue.hurry(&key);
+                }
             }
             Change::Deleted(name) => {
                 let key = ServiceKey::from(name);
@@ -199,6 +202,17 @@ impl State {
                 self.begin(wall);
             }
         }
+    }
+
+    /// Whether a Service shows an address that is not its own, such as a former leader's late write has left: another may have
+    /// it, so that its mend does not wait behind thousands of others.
+    fn is_astray(&self, key: &ServiceKey) -> bool {
+        let (Some(service), Some(Decision::Assign { addresses, .. })) =
+            (self.services.get(key), self.decisions.get(key))
+        else {
+            return false;
+        };
+        service.alloc.status.iter().any(|address| !addresses.contains(address))
     }
 
     fn decide(&mut self, event: Event, wall: Timestamp) {

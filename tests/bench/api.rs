@@ -1,14 +1,21 @@
 //! The API server's end: one connection inside the cluster, so that little of what is measured is the measuring.
 
 use anyhow::{Context, Result};
-use futures::{StreamExt, TryStreamExt};
-use k8s_openapi::api::core::v1::Service;
+use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::{api::core::v1::Service, jiff::Timestamp};
 use kube::{
     Api, Config,
     api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
-use landfall::cluster::client;
+use landfall::{
+    cluster::{
+        client,
+        service::{self, ServiceObject},
+    },
+    controller::plan::plan,
+};
+use landfall_core::alloc::Decision;
 use landfall_sandbox::Cluster;
 use serde_json::{Value, json};
 use std::{
@@ -19,6 +26,9 @@ use std::{
 
 /// Longer than anything takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Calls at once: as many as Landfall's controller makes.
+const IN_FLIGHT: usize = 64;
+const FEW: usize = 4;
 
 /// Services of namespace `default`, as administrator.
 pub struct Services(Api<Service>);
@@ -44,6 +54,71 @@ impl Services {
         let start = Instant::now();
         let created = self.0.create(&PostParams::default(), &serde_json::from_value(service)?).await?;
         Ok((created, start.elapsed()))
+    }
+
+    /// Calls for each of `items`, so many at once.
+    ///
+    /// # Errors
+    /// The first call that failed.
+    async fn each<T>(
+        &self,
+        items: Vec<T>,
+        at_once: usize,
+        call: impl AsyncFn(&Api<Service>, T) -> Result<()>,
+    ) -> Result<()> {
+        stream::iter(items).map(|item| call(&self.0, item)).buffer_unordered(at_once).try_collect().await
+    }
+
+    /// Creates them all.
+    ///
+    /// # Errors
+    /// Where one is refused.
+    pub async fn create_all(&self, services: Vec<Value>) -> Result<()> {
+        self.each(services, FEW, async |api, service| {
+            api.create(&PostParams::default(), &serde_json::from_value(service)?).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Deletes these. Those with a finalizer are there until it is gone.
+    ///
+    /// # Errors
+    /// Where one is refused.
+    pub async fn delete_all(&self, names: Vec<String>) -> Result<()> {
+        self.each(names, FEW, async |api, name| {
+            api.delete(&name, &DeleteParams::default()).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// All that there are, as Landfall's controller sees them.
+    ///
+    /// # Errors
+    /// Where the list fails.
+    pub async fn projected(&self) -> Result<Vec<service::Service>> {
+        let api: Api<ServiceObject> = Api::namespaced(self.0.clone().into_client(), "default");
+        let list = api.list(&ListParams::default()).await?;
+        Ok(list.items.into_iter().map(|object| service::Service::new(object, None)).collect())
+    }
+
+    /// Sends what Landfall's controller would send for these decisions about Services that look like this, as fast as that
+    /// may send: the least that it costs.
+    ///
+    /// # Errors
+    /// Where one is refused.
+    pub async fn carry_out(&self, decisions: &[(service::Service, Decision)]) -> Result<()> {
+        let patch = |(service, decision): &(service::Service, Decision)| {
+            let plan = plan(service, Some(decision), Timestamp::now());
+            Some((service.alloc.key.name.to_string(), plan?.patch))
+        };
+        let patches: Vec<(String, Value)> = decisions.iter().filter_map(patch).collect();
+        self.each(patches, IN_FLIGHT, async |api, (name, patch)| {
+            api.patch_status(&name, &PatchParams::default(), &Patch::Strategic(&patch)).await?;
+            Ok(())
+        })
+        .await
     }
 
     /// Patches a Service's status, and says how long the call took: what one write costs.

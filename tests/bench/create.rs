@@ -2,12 +2,12 @@
 
 use crate::{
     api::{PATIENCE, Services},
-    lab::{Lab, service},
+    lab::service,
     lan::{Asker, inside},
     stats::Samples,
 };
 use anyhow::{Context, Result};
-use landfall_sandbox::Client;
+use landfall_sandbox::{Client, Sandbox};
 use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
     thread::JoinHandle,
@@ -39,23 +39,23 @@ pub struct Figures {
 ///
 /// # Errors
 /// What was not answered.
-pub fn measure(lab: &Lab, trials: usize, answers: usize) -> Result<Figures> {
+pub fn measure(sandbox: &Sandbox, trials: usize, answers: usize) -> Result<Figures> {
     let mut figures = Figures::default();
     for trial in 0..trials {
         let ask = trial < answers;
-        bare(lab, &format!("bare-{trial}"), ask, &mut figures)?;
-        served(lab, &format!("create-{trial}"), ask, &mut figures)?;
+        bare(sandbox, &format!("bare-{trial}"), ask, &mut figures)?;
+        served(sandbox, &format!("create-{trial}"), ask, &mut figures)?;
     }
     Ok(figures)
 }
 
 /// What a Service costs without Landfall.
-fn bare(lab: &Lab, name: &str, ask: bool, figures: &mut Figures) -> Result<()> {
+fn bare(sandbox: &Sandbox, name: &str, ask: bool, figures: &mut Figures) -> Result<()> {
     let mut object = service(name);
     object["spec"]["type"] = "NodePort".into();
-    let node = lab.announcers().next().context("there is no node")?;
-    inside(&lab.sandbox.control_plane(), async || {
-        let services = Services::connect(&lab.sandbox).await?;
+    let node = sandbox.node("n1")?;
+    inside(&sandbox.control_plane(), async || {
+        let services = Services::connect(sandbox).await?;
         // For the same connections as below.
         let _changes = services.watch().await?;
         let sent = Instant::now();
@@ -66,17 +66,17 @@ fn bare(lab: &Lab, name: &str, ask: bool, figures: &mut Figures) -> Result<()> {
             let ports = created.spec.and_then(|spec| spec.ports).unwrap_or_default();
             let port = ports.first().and_then(|port| port.node_port).context("the Service has no node port")?;
             let target = SocketAddr::new(node.ipv4().into(), port.try_into()?);
-            figures.bare_answer.push(join(first_datagram(&lab.sandbox.client(), target, sent))?);
+            figures.bare_answer.push(join(first_datagram(&sandbox.client(), target, sent))?);
         }
         services.delete(name).await
     })
 }
 
 /// What it costs with Landfall.
-fn served(lab: &Lab, name: &str, ask: bool, figures: &mut Figures) -> Result<()> {
-    let client = lab.sandbox.client();
-    inside(&lab.sandbox.control_plane(), async || {
-        let services = Services::connect(&lab.sandbox).await?;
+fn served(sandbox: &Sandbox, name: &str, ask: bool, figures: &mut Figures) -> Result<()> {
+    let client = sandbox.client();
+    inside(&sandbox.control_plane(), async || {
+        let services = Services::connect(sandbox).await?;
         let mut changes = services.watch().await?;
         let sent = Instant::now();
         services.create(service(name)).await?;

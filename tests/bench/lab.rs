@@ -2,7 +2,7 @@
 
 use crate::lan::{Asker, inside};
 use anyhow::{Result, ensure};
-use landfall_sandbox::{Landfall, LandfallOptions, Node, PodSpec, Sandbox, objects::config, sibling, wait_for};
+use landfall_sandbox::{Landfall, LandfallOptions, Node, PodSpec, Sandbox, objects, sibling, wait_for};
 use serde_json::{Value, json};
 use std::{net::IpAddr, path::Path, time::Duration};
 
@@ -34,18 +34,36 @@ pub struct Lab {
     pub landfall: Landfall,
 }
 
+/// A cluster with Landfall on it, and somebody who leads.
+fn start(
+    nodes: u8,
+    config: &str,
+    change: impl FnOnce(LandfallOptions) -> LandfallOptions,
+) -> Result<(Sandbox, Landfall)> {
+    let sandbox = Sandbox::builder().nodes(nodes).up()?;
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
+    let landfall = sandbox.start_landfall(&change(LandfallOptions::new(sibling("landfall")?).manifests(&manifests)))?;
+    sandbox.apply(&objects::config(config).to_string())?;
+    wait_for("a leading controller", PATIENCE, || landfall.leader(&sandbox).map(drop))?;
+    Ok((sandbox, landfall))
+}
+
+/// One node, one controller, and nobody who announces: what allocation costs is seen best where nothing else runs.
+///
+/// # Errors
+/// What did not come up.
+pub fn alone(config: &str) -> Result<(Sandbox, Landfall)> {
+    start(1, config, |options| options.controllers(1).without_speakers())
+}
+
 impl Lab {
     /// Brings it up.
     ///
     /// # Errors
     /// What did not come up.
     pub fn up() -> Result<Self> {
-        let sandbox = Sandbox::builder().nodes(4).up()?;
-        let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
-        let landfall = sandbox.start_landfall(&LandfallOptions::new(sibling("landfall")?).manifests(&manifests))?;
-        sandbox.apply(&config(CONFIG).to_string())?;
+        let (sandbox, landfall) = start(4, CONFIG, |options| options)?;
         let lab = Self { sandbox, landfall };
-        wait_for("a leading controller", PATIENCE, || lab.landfall.leader(&lab.sandbox).map(drop))?;
         lab.sandbox.add_pod(&PodSpec::echo("echo").on(PODS))?;
         lab.calm()?;
         Ok(lab)

@@ -1,11 +1,11 @@
 //! `make bench`: measures everything on one sandbox and writes `docs/benchmarks.md`.
 //!
-//! `LANDFALL_BENCH=quick` tries everything a few times and writes the page to standard output instead, and
-//! `LANDFALL_BENCH=pure` what needs no cluster.
+//! `LANDFALL_BENCH=quick` tries everything a few times and writes the page to standard output instead; so do
+//! `LANDFALL_BENCH=pure` with what needs no cluster, and `LANDFALL_BENCH=crowd` with thousands of Services.
 
 use anyhow::{Context, Result, ensure};
 use landfall_bench::{
-    answer, create,
+    answer, create, crowd,
     lab::{Lab, service},
     machine,
     memory::Memory,
@@ -31,6 +31,8 @@ struct Trials {
     faults: usize,
     /// Addresses that are taken beside one more.
     taken: usize,
+    /// Services that wait.
+    crowd: usize,
 }
 
 fn main() -> Result<()> {
@@ -39,18 +41,21 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let mode = env::var("LANDFALL_BENCH").unwrap_or_default();
-    if mode == "pure" {
+    let quick = mode == "quick";
+    let trials = if quick {
+        Trials { creates: 5, answers: 3, questions: 500, vips: 100, faults: 2, taken: 10_000, crowd: 200 }
+    } else {
+        Trials { creates: 100, answers: 30, questions: 10_000, vips: 1000, faults: 20, taken: 1_000_000, crowd: 5000 }
+    };
+    if ["pure", "crowd"].contains(&mode.as_str()) {
         let mut page = String::new();
-        pure::measure(20, 1_000_000)?.section(&mut page);
+        match mode.as_str() {
+            "pure" => pure::measure(20, trials.taken)?.section(&mut page),
+            _ => crowd::measure(trials.crowd, trials.creates, stopwatch())?.section(&mut page),
+        }
         println!("{page}");
         return Ok(());
     }
-    let quick = mode == "quick";
-    let trials = if quick {
-        Trials { creates: 5, answers: 3, questions: 500, vips: 100, faults: 2, taken: 10_000 }
-    } else {
-        Trials { creates: 100, answers: 30, questions: 10_000, vips: 1000, faults: 20, taken: 1_000_000 }
-    };
     let page = measure(&trials)?.page();
     if quick {
         println!("{page}");
@@ -62,22 +67,29 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn measure(trials: &Trials) -> Result<Figures> {
+/// Tells what comes next, with the time since the start.
+fn stopwatch() -> impl Fn(&str) {
     let start = Instant::now();
-    let step = |what: &str| eprintln!("bench: {:>5.0} s  {what}", start.elapsed().as_secs_f64());
+    move |what| eprintln!("bench: {:>5.0} s  {what}", start.elapsed().as_secs_f64())
+}
+
+fn measure(trials: &Trials) -> Result<Figures> {
+    let step = stopwatch();
+    let mut machine = machine::describe("release")?;
     step("the allocator alone");
     let pure = pure::measure(20, trials.taken)?;
+    let crowd = crowd::measure(trials.crowd, trials.creates, &step)?;
     step("bringing the cluster up");
-    let mut machine = machine::describe("release")?;
+    let begun = Instant::now();
     let lab = Lab::up()?;
-    let up = start.elapsed();
+    let up = begun.elapsed();
     let version = lab.sandbox.kubectl(&["version", "-o", "json"])?;
     let version: Value = serde_json::from_str(&version)?;
     let version = version["serverVersion"]["gitVersion"].as_str().context("the API server has no version")?;
     machine.push(("Kubernetes", version.to_owned()));
 
     step("creating Services");
-    let create = create::measure(&lab, trials.creates, trials.answers)?;
+    let create = create::measure(&lab.sandbox, trials.creates, trials.answers)?;
 
     let mut answers = Vec::new();
     step("asking for one address of each family");
@@ -98,7 +110,7 @@ fn measure(trials: &Trials) -> Result<Figures> {
     answers.push((format!("ARP, {} VIPs", trials.vips), answer::measure(&lab, vip, trials.questions)?));
     memory.push((trials.vips + 1, self::memory(&lab)?));
     step("done");
-    Ok(Figures { machine, up, pure, create, answers, memory, silences })
+    Ok(Figures { machine, up, pure, crowd, create, answers, memory, silences })
 }
 
 /// A Service with an address of each family.

@@ -1,7 +1,7 @@
 //! The figures as a page.
 
 use crate::{
-    answer, create,
+    answer, create, crowd,
     memory::Memory,
     pure,
     silence::{self, Fault},
@@ -17,6 +17,8 @@ pub struct Figures {
     pub up: std::time::Duration,
     /// The allocator alone.
     pub pure: pure::Figures,
+    /// Thousands of Services.
+    pub crowd: crowd::Figures,
     /// Allocation.
     pub create: create::Figures,
     /// Answers, by what was asked.
@@ -37,6 +39,7 @@ impl Figures {
         );
         table(&mut page, "what | value", self.machine.iter().map(|(what, value)| format!("{what} | {value}")));
         self.pure.section(&mut page);
+        self.crowd.section(&mut page);
         self.allocation(&mut page);
         self.answers(&mut page);
         self.silences(&mut page);

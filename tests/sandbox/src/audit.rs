@@ -1,9 +1,17 @@
 //! What the API server wrote down about everyone's requests, and how that compares with the rights they were granted.
 
-use std::{collections::BTreeSet, fmt, fs};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    fs::{self, File},
+    io::{Read, Seek, SeekFrom},
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::cluster::Cluster;
 
@@ -28,6 +36,10 @@ pub struct Request {
     pub message: String,
     /// The id of the token that it came with; empty where that was none of a ServiceAccount's.
     pub credential: String,
+    /// When the API server received it, since 1970.
+    pub received: Duration,
+    /// When it had been answered, since 1970; of a watch, when that began.
+    pub answered: Duration,
 }
 
 /// One right of a ServiceAccount: a rule of one of its roles, taken apart.
@@ -82,15 +94,53 @@ pub struct Rights {
     pub refused: Vec<Request>,
 }
 
+/// What the API server writes down from some moment on.
+#[derive(Clone, Debug)]
+pub struct AuditTail {
+    path: PathBuf,
+    /// So many bytes of it.
+    read: u64,
+}
+
+impl AuditTail {
+    /// What was answered since this was asked last.
+    ///
+    /// # Errors
+    /// When the audit log cannot be read.
+    pub fn next(&mut self) -> Result<Vec<Request>> {
+        let mut text = String::new();
+        let mut log = File::open(&self.path).context("cannot read the audit log")?;
+        log.seek(SeekFrom::Start(self.read))?;
+        log.read_to_string(&mut text)?;
+        // The last line may still be being written.
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        self.read += whole as u64;
+        let entries = text[..whole].lines().filter_map(|line| serde_json::from_str(line).ok());
+        Ok(entries.map(|entry| request(&entry)).collect())
+    }
+}
+
 impl Cluster {
     /// All requests so far, in the order of their answers. A watch is there from its start.
     ///
     /// # Errors
     /// When the audit log cannot be read.
     pub fn audit(&self) -> Result<Vec<Request>> {
-        let log = fs::read_to_string(self.folder().join("audit.log")).context("cannot read the audit log")?;
-        // The last line may still be being written.
-        Ok(log.lines().filter_map(|line| serde_json::from_str(line).ok()).map(|entry| request(&entry)).collect())
+        AuditTail { path: self.audit_path(), read: 0 }.next()
+    }
+
+    /// Follows the requests that are answered from now on.
+    ///
+    /// # Errors
+    /// When the audit log cannot be read.
+    pub fn audit_tail(&self) -> Result<AuditTail> {
+        let path = self.audit_path();
+        let read = fs::metadata(&path).context("cannot read the audit log")?.len();
+        Ok(AuditTail { path, read })
+    }
+
+    fn audit_path(&self) -> PathBuf {
+        self.folder().join("audit.log")
     }
 
     /// Compares what ServiceAccount `namespace`/`name` may do with what it has done so far.
@@ -173,7 +223,15 @@ fn request(entry: &Value) -> Request {
         code: entry["responseStatus"]["code"].as_u64().unwrap_or(0),
         message: word(&entry["responseStatus"]["message"]),
         credential: word(&entry["user"]["extra"]["authentication.kubernetes.io/credential-id"][0]),
+        received: since_1970(&entry["requestReceivedTimestamp"]),
+        answered: since_1970(&entry["stageTimestamp"]),
     }
+}
+
+fn since_1970(time: &Value) -> Duration {
+    let parsed = time.as_str().and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+    let nanos = parsed.map_or(0, OffsetDateTime::unix_timestamp_nanos);
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())
 }
 
 fn items(list: &Value) -> &[Value] {
@@ -190,6 +248,8 @@ fn word(value: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use serde_json::json;
 
     use super::{request, take_apart};
@@ -215,6 +275,15 @@ mod tests {
             let request = entry(verb, namespace, name);
             assert_eq!(grants.iter().any(|grant| grant.admits(&request)), admitted, "{request:?}");
         }
+    }
+
+    #[test]
+    fn a_request_has_its_times() {
+        let entry = json!({"requestReceivedTimestamp": "2026-11-26T10:00:00.000250Z",
+            "stageTimestamp": "2026-11-26T10:00:01.500000Z"});
+        let request = request(&entry);
+        assert_eq!(request.answered - request.received, Duration::from_micros(1_499_750));
+        assert_eq!(request.received.as_secs(), 1_795_687_200);
     }
 
     #[test]

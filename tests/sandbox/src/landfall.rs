@@ -21,6 +21,7 @@ pub struct LandfallOptions {
     binary: PathBuf,
     manifests: Option<PathBuf>,
     controllers: u8,
+    speakers: bool,
     controller_arguments: Vec<String>,
     speaker_arguments: Vec<String>,
     environment: BTreeMap<String, String>,
@@ -33,6 +34,7 @@ impl LandfallOptions {
             binary: binary.into(),
             manifests: None,
             controllers: 2,
+            speakers: true,
             controller_arguments: Vec::new(),
             speaker_arguments: Vec::new(),
             environment: BTreeMap::new(),
@@ -48,6 +50,12 @@ impl LandfallOptions {
     /// How many controllers.
     pub fn controllers(mut self, count: u8) -> LandfallOptions {
         self.controllers = count;
+        self
+    }
+
+    /// No speakers: addresses are given and nobody announces them.
+    pub fn without_speakers(mut self) -> LandfallOptions {
+        self.speakers = false;
         self
     }
 
@@ -133,7 +141,7 @@ impl Sandbox {
             controllers.push(self.start_process(spec)?);
         }
         let mut speakers = BTreeMap::new();
-        for node in self.nodes() {
+        for node in self.nodes().into_iter().filter(|_| options.speakers) {
             let name = node.name();
             let kubeconfig = self.kubeconfig_for(NAMESPACE, "landfall-speaker", Some(name))?;
             let argv = [binary.clone(), "speaker".into()].into_iter().chain(options.speaker_arguments.clone());

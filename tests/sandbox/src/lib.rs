@@ -31,7 +31,7 @@ mod tools;
 mod topology;
 mod wait;
 
-pub use audit::{Grant, Request, Rights};
+pub use audit::{AuditTail, Grant, Request, Rights};
 pub use cluster::Cluster;
 pub use host::{Client, Node};
 pub use kubelet::image::{Container, Launcher, Port};
