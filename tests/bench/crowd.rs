@@ -26,6 +26,8 @@ use std::{
 
 /// Longer than serving all of them takes.
 const LONG: Duration = Duration::from_secs(180);
+/// No two Events are further apart as long as there are some to send.
+const PAUSE: Duration = Duration::from_secs(5);
 /// How long a controller is watched that has nothing to do.
 const QUIET: Duration = Duration::from_secs(60);
 const CONTROLLER: &str = "system:serviceaccount:landfall-system:landfall-controller";
@@ -103,10 +105,14 @@ pub fn measure(services: usize, ones: usize, step: impl Fn(&str)) -> Result<Figu
     let served = crowd.status_patches()? - before;
     let full = Memory::of(crowd.controller)?;
 
+    step("the last Events");
+    wait_for("the last Event", LONG, || {
+        let asked = crowd.asked_in(PAUSE)?;
+        ensure!(!asked.iter().any(|request| request.resource == "events"), "{} requests", asked.len());
+        Ok(())
+    })?;
     step("nothing happens");
-    let mut tail = sandbox.audit_tail()?;
-    std::thread::sleep(QUIET);
-    let idle = tail.next()?.iter().filter(|request| request.user == CONTROLLER).count() as f64 / QUIET.as_secs_f64();
+    let idle = crowd.asked_in(QUIET)?.len() as f64 / QUIET.as_secs_f64();
 
     step("restarts");
     let (restarts, restart_writes) = crowd.restarts(5)?;
@@ -146,19 +152,11 @@ impl Crowd<'_> {
         self.services(async |services| services.create_all(numbers.map(service).collect()).await)
     }
 
-    /// Deletes these and waits until they are gone.
+    /// Deletes these and waits until the controller has let them go.
     fn delete(&self, numbers: std::ops::Range<usize>) -> Result<()> {
-        let left = self.count()? - numbers.len();
+        let (count, mut tail) = (numbers.len(), self.sandbox.audit_tail()?);
         self.services(async |services| services.delete_all(numbers.map(name).collect()).await)?;
-        wait_for("all to be gone", LONG, || {
-            let count = self.count()?;
-            ensure!(count == left, "{count} are there, {left} are to stay");
-            Ok(())
-        })
-    }
-
-    fn count(&self) -> Result<usize> {
-        Ok(self.services(async |services| services.projected().await)?.len())
+        self.written(count, &mut tail).map(drop)
     }
 
     fn stop(&self) -> Result<()> {
@@ -201,18 +199,29 @@ impl Crowd<'_> {
         })
     }
 
-    /// Starts the controller, waits until it has written so many Services, and gives all that it has asked for until then. The
-    /// log is what is looked at: a look at the API server would slow down what is measured.
     fn start_and_serve(&self, services: usize, tail: &mut AuditTail) -> Result<Vec<Request>> {
         self.controller.start()?;
+        self.written(services, tail)
+    }
+
+    /// Waits until the controller has written so many Services, and gives all that it has asked for until then. The log is what
+    /// is looked at: a look at the API server would slow down what is measured.
+    fn written(&self, services: usize, tail: &mut AuditTail) -> Result<Vec<Request>> {
         let mut all = Vec::new();
-        wait_for("every Service to have an address", LONG, || {
+        wait_for("every Service to be written", LONG, || {
             all.extend(tail.next()?.into_iter().filter(|request| request.user == CONTROLLER));
             let written = all.iter().filter(|request| is_status_patch(request)).count();
             ensure!(written >= services, "{written} of {services} are written");
             Ok(())
         })?;
         Ok(all)
+    }
+
+    /// What the controller asks for in a time that passes.
+    fn asked_in(&self, time: Duration) -> Result<Vec<Request>> {
+        let mut tail = self.sandbox.audit_tail()?;
+        std::thread::sleep(time);
+        Ok(tail.next()?.into_iter().filter(|request| request.user == CONTROLLER).collect())
     }
 
     /// Patches of Services' statuses that have succeeded, by the API server's metrics.

@@ -1,7 +1,7 @@
 //! `make bench`: measures everything on one sandbox and writes `docs/benchmarks.md`.
 //!
 //! `LANDFALL_BENCH=quick` tries everything a few times and writes the page to standard output instead; so do
-//! `LANDFALL_BENCH=pure` with what needs no cluster, and `LANDFALL_BENCH=crowd` with thousands of Services.
+//! `LANDFALL_BENCH=pure` with what needs no cluster, and `LANDFALL_BENCH=crowd:5000` with so many Services.
 
 use anyhow::{Context, Result, ensure};
 use landfall_bench::{
@@ -47,12 +47,13 @@ fn main() -> Result<()> {
     } else {
         Trials { creates: 100, answers: 30, questions: 10_000, vips: 1000, faults: 20, taken: 1_000_000, crowd: 5000 }
     };
-    if ["pure", "crowd"].contains(&mode.as_str()) {
-        let mut page = String::new();
-        match mode.as_str() {
-            "pure" => pure::measure(20, trials.taken)?.section(&mut page),
-            _ => crowd::measure(trials.crowd, trials.creates, stopwatch())?.section(&mut page),
-        }
+    let mut page = String::new();
+    if mode == "pure" {
+        pure::measure(20, trials.taken)?.section(&mut page);
+    } else if let Some(services) = mode.strip_prefix("crowd:") {
+        crowd::measure(services.parse()?, trials.creates, stopwatch())?.section(&mut page);
+    }
+    if !page.is_empty() {
         println!("{page}");
         return Ok(());
     }
