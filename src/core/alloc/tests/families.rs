@@ -47,3 +47,53 @@ fn the_status_lists_ipv4_first_whatever_the_order_of_the_families() {
     let asks = service("b").families(RequireDualStack, &[V6, V4]).asks(None, &["2001:db8::2", "198.51.100.3"]);
     assert_eq!(world.put(asks), ["b: 198.51.100.3 2001:db8::2 of dual"]);
 }
+
+#[test]
+fn dual_stack_takes_both_from_one_pool() {
+    let four = "four: [198.51.100.10-198.51.100.11], priority: 1";
+    let six = "six: ['2001:db8::10-2001:db8::11'], priority: 1";
+    let dual = "dual: [198.51.100.1, '2001:db8::1']";
+    for (policy, families, expected) in [
+        // A pool with both beats an earlier one with one.
+        (PreferDualStack, [V4, V6], ["198.51.100.1 2001:db8::1 of dual", "198.51.100.10 of four"]),
+        (PreferDualStack, [V6, V4], ["198.51.100.1 2001:db8::1 of dual", "2001:db8::10 of six"]),
+        (RequireDualStack, [V4, V6], ["198.51.100.1 2001:db8::1 of dual", "refused: NoDualStackPool"]),
+    ] {
+        let mut world = World::new(&pools(&[four, six, dual]));
+        for (name, expected) in ["a", "b"].into_iter().zip(expected) {
+            let decided = world.put(service(name).families(policy, &families));
+            assert_eq!(decided, [format!("{name}: {expected}")], "{policy:?} {families:?}");
+        }
+    }
+}
+
+#[test]
+fn prefer_dual_stack_takes_the_other_family_when_its_first_is_not_to_be_had() {
+    let mut world = World::new(&pools(&["six: ['2001:db8::10']"]));
+    assert_eq!(world.put(of_both(PreferDualStack, "a")), ["a: 2001:db8::10 of six"]);
+    // A cluster of one family has no use for the other.
+    assert_eq!(world.put(service("b").families(PreferDualStack, &[V4])), ["b: refused: NoPoolForFamily"]);
+}
+
+#[test]
+fn a_second_family_is_added_and_dropped_without_moving_the_first() {
+    let mut world = World::new(DUAL);
+    world.put(service("a"));
+    world.put(service("b"));
+    let both = |service: Service| service.families(PreferDualStack, &[V4, V6]);
+    let one = |service: Service| service.families(SingleStack, &[V4]);
+    assert_eq!(world.edit("b", both), ["b: 198.51.100.2 2001:db8::1 of dual"]);
+    assert_eq!(world.edit("b", one), ["b: 198.51.100.2 of dual"]);
+    assert_eq!(world.put(both(service("c"))), ["c: 198.51.100.3 2001:db8::1 of dual"]);
+}
+
+#[test]
+fn a_preferred_second_family_comes_when_it_is_to_be_had() {
+    let mut world = World::new(&pools(&["a: [198.51.100.1-198.51.100.9, '2001:db8::1']"]));
+    world.put(of_both(PreferDualStack, "a"));
+    assert_eq!(world.put(of_both(PreferDualStack, "b")), ["b: 198.51.100.2 of a"]);
+    assert_eq!(world.put(service("c").families(SingleStack, &[V6])), ["c: refused: PoolExhausted"]);
+    // Who has nothing comes before who has one.
+    assert_eq!(world.delete("a"), ["c: 2001:db8::1 of a"]);
+    assert_eq!(world.delete("c"), ["b: 198.51.100.2 2001:db8::1 of a"]);
+}

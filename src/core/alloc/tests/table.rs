@@ -52,13 +52,17 @@ fn every_reason_is_in_the_table() {
 fn every_test_in_the_table_is_there() {
     let sources = [
         include_str!("mod.rs"),
+        include_str!("edits.rs"),
         include_str!("families.rs"),
         include_str!("limits.rs"),
         include_str!("memory.rs"),
+        include_str!("release.rs"),
         include_str!("requests.rs"),
         include_str!("reserved.rs"),
         include_str!("restrictions.rs"),
         include_str!("sharing.rs"),
+        include_str!("strangers.rs"),
+        include_str!("waiting.rs"),
         include_str!("../memory.rs"),
         include_str!("../../../cluster/queue.rs"),
         include_str!("../../../cluster/service/request.rs"),

@@ -1,0 +1,132 @@
+//! What the status says when we did not write it: an earlier leader's word, or somebody else's.
+
+use super::*;
+
+#[test]
+fn what_others_wipe_is_written_again() {
+    let mut world = World::new(DUAL);
+    let assigned = world.put(service("a"));
+    for wipe in [
+        |s: &mut Service| s.status.clear(),
+        |s: &mut Service| s.status = vec![ip("203.0.113.1")],
+        |s: &mut Service| s.record = None,
+        |s: &mut Service| s.finalizer = false,
+        |s: &mut Service| s.foreign_status = true,
+    ] {
+        let mut service = world.objects[&key("a")].clone();
+        wipe(&mut service);
+        assert_eq!(world.put(service), assigned);
+    }
+}
+
+#[test]
+fn a_finalizer_that_somebody_else_left_does_not_hide_the_refusal() {
+    let mut world = World::new("");
+    let mut left = service("a");
+    left.finalizer = true;
+    assert_eq!(world.put(left), ["a: refused: NoPools"]);
+}
+
+#[test]
+fn a_restart_takes_over_what_services_hold_before_it_gives_anything() {
+    let mut world = World::new(DUAL);
+    // Older than all, and waiting when the process starts.
+    world.objects.insert(key("a"), service("a"));
+    world.objects.insert(key("b"), service("b").holds("dual", &["198.51.100.1"]));
+    world.objects.insert(key("c"), service("c").holds("dual", &["198.51.100.2"]));
+    assert_eq!(world.restart(), ["a: 198.51.100.3 of dual"]);
+    assert_eq!(world.restart(), NONE);
+}
+
+#[test]
+fn a_status_that_we_did_not_write() {
+    let with = |change: fn(&mut Service)| {
+        let mut service = service("a");
+        change(&mut service);
+        service
+    };
+    for (service, expected) in [
+        // In a pool and free: it is adopted.
+        (service("a").shows(&["198.51.100.3"]), &["a: 198.51.100.3 of dual"][..]),
+        // In no pool: somebody else serves it.
+        (service("a").shows(&["203.0.113.7"]), &["a: refused: ForeignStatus"]),
+        (service("a").shows(&["203.0.113.7"]).asks(Some("dual"), &[]), &["a: refused: ForeignStatus"]),
+        (of_both(PreferDualStack, "a").shows(&["198.51.100.3", "2001:db8::7"]), &["a: refused: ForeignStatus"]),
+        (with(|service| service.foreign_status = true), &["a: refused: ForeignStatus"]),
+        // With our record: ours, whatever the pools have become.
+        (service("a").holds("old", &["203.0.113.7"]), &["a: 203.0.113.7 of old, kept: AddressOutsidePools"]),
+        // A record without a status counts for nothing.
+        (with(|service| service.record = Some("dual".into())), &["a: 198.51.100.1 of dual"]),
+    ] {
+        let mut world = World::new(DUAL);
+        world.objects.insert(key("a"), service.clone());
+        assert_eq!(world.restart(), expected, "{service:?}");
+        assert_eq!(World::new(DUAL).put(service.clone()), expected, "{service:?}");
+    }
+}
+
+#[test]
+fn what_another_class_serves_loses_what_we_left_on_it_and_keeps_its_status() {
+    let leave = |mut service: Service| {
+        (service.managed, service.elsewhere) = (false, true);
+        service
+    };
+    let mut world = World::new(&pools(&["a: [198.51.100.1]"]));
+    world.put(service("a"));
+    world.put(service("b"));
+    assert_eq!(world.edit("a", leave), ["a: released 198.51.100.1", "b: 198.51.100.1 of a"]);
+    let object = &world.objects[&key("a")];
+    assert!(!object.finalizer && object.record.is_none() && object.status == [ip("198.51.100.1")], "{object:?}");
+    assert_eq!(world.edit("a", |a| a), NONE);
+    // After a restart the record alone tells.
+    let marked = leave(service("c").holds("a", &["198.51.100.2"]));
+    world.objects.insert(key("c"), marked);
+    assert_eq!(world.restart(), ["c: released 198.51.100.2"]);
+    assert_eq!(world.objects[&key("c")].status, [ip("198.51.100.2")]);
+}
+
+#[test]
+fn a_foreign_status_that_goes_away_leaves_a_service_to_serve() {
+    let mut world = World::new(DUAL);
+    assert_eq!(world.put(service("a").shows(&["203.0.113.7"])), ["a: refused: ForeignStatus"]);
+    let object = &world.objects[&key("a")];
+    assert!(!object.finalizer && object.record.is_none() && object.status == [ip("203.0.113.7")], "{object:?}");
+    assert_eq!(world.edit("a", |a| a), NONE);
+    assert_eq!(world.restart(), NONE);
+    assert_eq!(world.edit("a", |a| a.shows(&[])), ["a: 198.51.100.1 of dual"]);
+}
+
+#[test]
+fn of_two_with_one_address_our_record_wins_then_age_then_uid() {
+    let one = "198.51.100.1";
+    let moved = "198.51.100.2 of dual";
+    for (a, b, loser) in [
+        (service("a").shows(&[one]), service("b").holds("dual", &[one]), "a"),
+        (service("a").holds("dual", &[one]).created(2), service("b").holds("dual", &[one]).created(1), "a"),
+        (service("a").holds("dual", &[one]).created(1), service("b").holds("dual", &[one]).created(1), "b"),
+    ] {
+        let mut world = World::new(DUAL);
+        world.objects = [(key("a"), a), (key("b"), b)].into();
+        assert_eq!(world.restart(), [format!("{loser}: lost: AddressInUse"), format!("{loser}: {moved}")]);
+    }
+}
+
+#[test]
+fn the_loser_of_an_address_gives_it_up_though_there_is_no_other() {
+    let mut world = World::new(&pools(&["a: [198.51.100.1]"]));
+    for name in ["a", "b"] {
+        world.objects.insert(key(name), service(name).holds("a", &["198.51.100.1"]));
+    }
+    let told = ["b: lost: AddressInUse", "b: released 198.51.100.1", "b: refused: PoolExhausted"];
+    assert_eq!(world.restart(), told);
+    assert_eq!(world.delete("a"), ["b: 198.51.100.1 of a"]);
+}
+
+#[test]
+fn the_loser_of_one_family_keeps_the_other() {
+    let mut world = World::new(DUAL);
+    world.objects.insert(key("a"), service("a").holds("dual", &["198.51.100.1"]));
+    let both = of_both(RequireDualStack, "b").holds("dual", &["198.51.100.1", "2001:db8::2"]);
+    world.objects.insert(key("b"), both);
+    assert_eq!(world.restart(), ["b: lost: AddressInUse", "b: 198.51.100.2 2001:db8::2 of dual"]);
+}
