@@ -2,7 +2,7 @@
 //!
 //! Pure: keys and `now` go in, the next key comes out. A key stands for "this object wants another look": what is written is
 //! planned from the newest state at the moment of sending, so a key waits at most once, and the queue is as long as there are
-//! objects. A conflict waits for the newer object and otherwise a little, a failure longer each time, and an object that
+//! objects that were looked at lately: the others are forgotten. A conflict waits for the newer object and otherwise a little, a failure longer each time, and an object that
 //! somebody else keeps changing back is written ever more rarely instead of being fought over.
 
 use std::{
@@ -56,6 +56,8 @@ pub struct Queue<K> {
     flying: usize,
     limit: usize,
     paused: Duration,
+    /// When entries are looked at again for what can be forgotten.
+    sweep: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -80,7 +82,8 @@ impl<K: Ord + Clone> Queue<K> {
     /// A queue that lets `limit` keys fly at once.
     pub fn new(limit: usize) -> Self {
         let (entries, ready) = (BTreeMap::new(), BTreeSet::new());
-        Self { entries, ready, arrivals: 0, departures: 0, flying: 0, limit, paused: Duration::ZERO }
+        let (paused, sweep) = (Duration::ZERO, Duration::ZERO);
+        Self { entries, ready, arrivals: 0, departures: 0, flying: 0, limit, paused, sweep }
     }
 
     /// `key` wants another look; `newer`: because its object changed.
@@ -126,6 +129,10 @@ impl<K: Ord + Clone> Queue<K> {
 
     /// The next key to look at now; it flies until [`Queue::done`].
     pub fn next(&mut self, now: Duration) -> Option<Flight<K>> {
+        if now >= self.sweep {
+            self.entries.retain(|_, entry| entry.matters(now));
+            self.sweep = now + STREAK;
+        }
         if self.flying >= self.limit || now < self.paused || self.ready.first()?.0 > now {
             return None;
         }
@@ -159,8 +166,7 @@ impl<K: Ord + Clone> Queue<K> {
         match outcome {
             Outcome::Unneeded => {}
             Outcome::Written => {
-                let near = entry.streak > 0 && now.saturating_sub(entry.written) < STREAK + entry.rest();
-                entry.streak = if near { entry.streak.saturating_add(1) } else { 1 };
+                entry.streak = if entry.is_in_streak(now) { entry.streak.saturating_add(1) } else { 1 };
                 entry.written = now;
                 entry.not_before = now + entry.rest();
             }
@@ -183,12 +189,24 @@ impl<K: Ord + Clone> Queue<K> {
         }
         if again {
             self.push(key, false);
+        } else if !entry.matters(now) {
+            self.entries.remove(key);
         }
         true
     }
 }
 
 impl Entry {
+    /// Whether a write at `now` belongs to the streak of the last one.
+    fn is_in_streak(&self, now: Duration) -> bool {
+        self.streak > 0 && now.saturating_sub(self.written) < STREAK + self.rest()
+    }
+
+    /// Whether a new entry would not do as well.
+    fn matters(&self, now: Duration) -> bool {
+        self.place.is_some() || self.flying.is_some() || self.is_in_streak(now)
+    }
+
     /// How long an object rests after a write of a streak.
     fn rest(&self) -> Duration {
         self.streak.checked_sub(FREE).map_or(Duration::ZERO, |over| doubled(Duration::from_secs(1), over))
@@ -324,6 +342,23 @@ mod tests {
         queue.forget(&"a");
         queue.push(&"a", true);
         fly(&mut queue, "a", now);
+    }
+
+    #[test]
+    fn what_was_not_written_lately_is_forgotten() {
+        let mut queue = queue(9, &["unneeded", "written", "failed", "waiting"]);
+        for (key, outcome) in
+            [("unneeded", Outcome::Unneeded), ("written", Outcome::Written), ("failed", Outcome::Failed)]
+        {
+            let flight = fly(&mut queue, key, ms(0));
+            queue.done(&flight, outcome, ms(0));
+        }
+        let known = |queue: &Queue<&'static str>| queue.entries.keys().copied().collect::<Vec<_>>();
+        assert_eq!(known(&queue), ["failed", "waiting", "written"]);
+        let _waiting = fly(&mut queue, "waiting", STREAK - ms(1));
+        let _failed = fly(&mut queue, "failed", STREAK - ms(1));
+        assert_eq!((queue.next(STREAK - ms(1)), known(&queue).len()), (None, 3));
+        assert_eq!((queue.next(3 * STREAK), known(&queue)), (None, vec!["failed", "waiting"]));
     }
 
     #[test]
