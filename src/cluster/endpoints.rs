@@ -64,7 +64,7 @@ impl LocalEndpoints {
     pub fn new(object: SliceObject, node: &str) -> Self {
         let slice = ObjectName::of(&object.metadata);
         let service = object.metadata.labels.as_ref().and_then(|labels| labels.get(names::SLICE_SERVICE));
-        let service = ServiceKey { namespace: slice.namespace.clone(), name: service.cloned().unwrap_or_default() };
+        let service = ServiceKey::new(&slice.namespace, service.map_or("", String::as_str));
         let family = parse_family(&object.address_type);
         let mut local = Self { slice, service, family, best: None, anywhere: None };
         for endpoint in object.endpoints.into_iter().flatten() {
@@ -103,7 +103,7 @@ mod tests {
         });
         let local = LocalEndpoints::new(serde_json::from_value(slice).unwrap(), "n1");
         assert_eq!(local.slice, ObjectName { namespace: "shop".into(), name: "web-x1".into() });
-        assert_eq!(local.service, ServiceKey { namespace: "shop".into(), name: "web".into() });
+        assert_eq!(local.service, ServiceKey::new("shop", "web"));
         assert_eq!(local.family, Some(Family::V4));
         (local.best, local.anywhere)
     }

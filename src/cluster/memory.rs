@@ -36,7 +36,7 @@ fn decode_line(line: &str) -> Option<Rest> {
     let address = words.next()?.parse().ok()?;
     let since = Duration::from_secs(words.next()?.parse().ok()?);
     let (namespace, name) = words.next()?.split_once('/')?;
-    Some(Rest { address, key: ServiceKey { namespace: namespace.into(), name: name.into() }, since })
+    Some(Rest { address, key: ServiceKey::new(namespace, name), since })
 }
 
 #[cfg(test)]
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     fn rest(address: &str, millis: u64, name: &str) -> Rest {
-        let key = ServiceKey { namespace: "shop".into(), name: name.into() };
+        let key = ServiceKey::new("shop", name);
         Rest { address: address.parse().unwrap(), key, since: Duration::from_millis(millis) }
     }
 

@@ -24,4 +24,4 @@ pub mod record;
 pub mod service;
 pub mod watch;
 
-pub use watch::{Change, ObjectName, only, watch};
+pub use watch::{Change, Names, ObjectName, only, watch};

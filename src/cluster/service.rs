@@ -7,13 +7,17 @@ use super::{
     names,
     object::{lean_metadata, parse_family, stands_for},
 };
+use arcstr::ArcStr;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use landfall_core::alloc::{self, FamilyPolicy, ServiceKey};
 use serde::Deserialize;
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 mod request;
+mod said;
 mod share;
+
+pub use said::Said;
 
 /// A Service as it is sent.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -55,20 +59,20 @@ struct LoadBalancer {
 }
 
 /// An entry of `status.loadBalancer.ingress`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub struct Ingress {
+struct Ingress {
     ip: Option<String>,
     hostname: Option<String>,
     ip_mode: Option<String>,
 }
 
 impl Ingress {
-    /// Whether the entry says that `address` is answered for by us: kube-proxy may then short-cut it in the cluster
+    /// Whether the entry says that its address is answered for by us: kube-proxy may then short-cut it in the cluster
     /// (KEP-1860).
-    pub fn is_vip(&self, address: IpAddr) -> bool {
+    fn is_vip(&self) -> bool {
         let vip = matches!(self.ip_mode.as_deref(), None | Some("VIP"));
-        vip && self.hostname.is_none() && self.address() == Some(address)
+        vip && self.hostname.is_none() && self.address().is_some()
     }
 
     fn address(&self) -> Option<IpAddr> {
@@ -77,29 +81,26 @@ impl Ingress {
 }
 
 /// A condition of the Service's status.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct Condition {
+struct Condition {
     r#type: String,
-    /// `True`, `False` or `Unknown`.
-    pub status: String,
-    /// The word for programs.
-    pub reason: String,
-    /// The words for people.
-    pub message: String,
+    status: String,
+    reason: String,
+    message: String,
 }
 
-/// What the controller keeps of a Service.
+/// What the controller keeps of a Service. There are thousands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
-    /// What the allocator decides by.
-    pub alloc: alloc::Service,
+    /// What the allocator decides by, and keeps, too.
+    pub alloc: Arc<alloc::Service>,
     /// The version that a patch names as its precondition.
-    pub resource_version: String,
-    /// The status as it stands.
-    pub ingress: Vec<Ingress>,
+    pub resource_version: Box<str>,
+    /// Whether the status is as we write it: its addresses are VIPs, and it has nothing else.
+    pub vips_alone: bool,
     /// Our condition [`names::ALLOCATED`].
-    pub allocated: Option<Condition>,
+    pub said: Option<Said>,
 }
 
 impl Service {
@@ -112,7 +113,7 @@ impl Service {
         let balanced = spec.r#type == LOAD_BALANCER;
         let ours = balanced && spec.load_balancer_class.as_deref() == class;
         let ingress = status.load_balancer.ingress;
-        let addresses: Vec<IpAddr> = ingress.iter().filter_map(Ingress::address).collect();
+        let addresses: Box<[IpAddr]> = ingress.iter().filter_map(Ingress::address).collect();
         let mut request = request::request(annotation, spec.load_balancer_ip.as_deref());
         let share = share::share(annotation, &spec).unwrap_or_else(|malformed| {
             request.malformed.get_or_insert(malformed);
@@ -128,19 +129,23 @@ impl Service {
                 Some("PreferDualStack") => FamilyPolicy::PreferDualStack,
                 _ => FamilyPolicy::SingleStack,
             },
-            request,
+            request: request.boxed(),
             share: share.map(Arc::new),
-            record: annotation(names::ALLOCATED_FROM).map(str::to_owned),
+            record: annotation(names::ALLOCATED_FROM).map(ArcStr::from),
             foreign_status: addresses.len() != ingress.len(),
             status: addresses,
             finalizer: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == names::FINALIZER),
             created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
             key: key(&metadata),
-            uid: metadata.uid.unwrap_or_default(),
+            uid: metadata.uid.unwrap_or_default().into(),
         };
-        let allocated = status.conditions.into_iter().find(|condition| condition.r#type == names::ALLOCATED);
-        let resource_version = metadata.resource_version.unwrap_or_default();
-        Self { alloc, resource_version, ingress, allocated }
+        let ours = status.conditions.iter().find(|condition| condition.r#type == names::ALLOCATED);
+        Self {
+            alloc: Arc::new(alloc),
+            resource_version: metadata.resource_version.unwrap_or_default().into(),
+            vips_alone: ingress.iter().all(Ingress::is_vip),
+            said: ours.map(|Condition { status, reason, message, .. }| Said::new(status, reason, message)),
+        }
     }
 }
 

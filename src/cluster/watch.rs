@@ -39,7 +39,7 @@ impl ObjectName {
 
 impl From<ObjectName> for ServiceKey {
     fn from(ObjectName { namespace, name }: ObjectName) -> Self {
-        Self { namespace, name }
+        Self::new(&namespace, &name)
     }
 }
 
@@ -84,15 +84,27 @@ where
     })
 }
 
-/// The names that were shown, to find what is missing from a new list.
+/// The names that were shown, to find what is missing from a new list. Each as `namespace/name`: there are thousands.
 #[derive(Default)]
-struct Names {
-    shown: BTreeSet<ObjectName>,
-    listed: BTreeSet<ObjectName>,
+pub struct Names {
+    shown: BTreeSet<Box<str>>,
+    listed: BTreeSet<Box<str>>,
+}
+
+/// A name as it is kept.
+fn pack(ObjectName { namespace, name }: &ObjectName) -> Box<str> {
+    format!("{namespace}/{name}").into()
+}
+
+/// The other way. No namespace has a slash in it.
+fn unpack(text: &str) -> ObjectName {
+    let (namespace, name) = text.split_once('/').unwrap_or_default();
+    ObjectName { namespace: namespace.to_owned(), name: name.to_owned() }
 }
 
 impl Names {
-    fn changes<K: Resource<DynamicType = ()>, P>(
+    /// What an event changes.
+    pub fn changes<K: Resource<DynamicType = ()>, P>(
         &mut self,
         event: Event<DeserializeGuard<K>>,
         project: impl Fn(K) -> P,
@@ -103,19 +115,20 @@ impl Names {
                 Vec::new()
             }
             Event::InitApply(guard) => {
-                self.listed.insert(ObjectName::of(guard.meta()));
+                self.listed.insert(pack(&ObjectName::of(guard.meta())));
                 self.applied(guard, project)
             }
             Event::InitDone => {
                 let listed = std::mem::take(&mut self.listed);
                 let shown = std::mem::replace(&mut self.shown, listed);
-                let gone = shown.into_iter().filter(|name| !self.shown.contains(name)).map(Change::Deleted);
+                let gone =
+                    shown.iter().filter(|name| !self.shown.contains(*name)).map(|name| Change::Deleted(unpack(name)));
                 gone.chain([Change::Synced]).collect()
             }
             Event::Apply(guard) => self.applied(guard, project),
             Event::Delete(guard) => {
                 let name = ObjectName::of(guard.meta());
-                self.shown.remove(&name);
+                self.shown.remove(&pack(&name));
                 vec![Change::Deleted(name)]
             }
         }
@@ -129,7 +142,7 @@ impl Names {
         let name = ObjectName::of(guard.meta());
         match guard.0 {
             Ok(object) => {
-                self.shown.insert(name);
+                self.shown.insert(pack(&name));
                 vec![Change::Applied(project(object))]
             }
             Err(error) => {

@@ -125,7 +125,7 @@ impl Leader<'_> {
         let about = match about {
             About::Service(key, uid) => {
                 info!(service = %key, "{}: {}", telling.reason, telling.note);
-                reference(&key, uid)
+                reference(&key, &uid)
             }
             About::Configuration => {
                 warn!("{}: {}", telling.reason, telling.note);
@@ -145,10 +145,10 @@ impl Leader<'_> {
         let Write { flight, uid, plan } = write;
         let key = &flight.key;
         trace!(service = %key, patch = %plan.patch, "writing");
-        let api: Api<ServiceObject> = Api::namespaced(self.client.clone(), &key.namespace);
+        let api: Api<ServiceObject> = Api::namespaced(self.client.clone(), key.namespace());
         let params = PatchParams { field_manager: Some(names::CONTROLLER.into()), ..PatchParams::default() };
         let patch = Patch::Strategic(&plan.patch);
-        let call = tenure.guard(api.patch_status(&key.name, &params, &patch));
+        let call = tenure.guard(api.patch_status(key.name(), &params, &patch));
         let outcome = match timeout(tenure.margin().min(TIMEOUT), call).await {
             Ok(Some(Ok(_))) => {
                 if let Some(telling) = plan.telling {
@@ -195,13 +195,13 @@ fn outcome(key: &ServiceKey, error: &Error) -> Outcome {
     }
 }
 
-fn reference(key: &ServiceKey, uid: String) -> ObjectReference {
+fn reference(key: &ServiceKey, uid: &str) -> ObjectReference {
     ObjectReference {
         api_version: Some("v1".into()),
         kind: Some("Service".into()),
-        namespace: Some(key.namespace.clone()),
-        name: Some(key.name.clone()),
-        uid: Some(uid),
+        namespace: Some(key.namespace().to_owned()),
+        name: Some(key.name().to_owned()),
+        uid: Some(uid.to_owned()),
         ..ObjectReference::default()
     }
 }

@@ -9,7 +9,7 @@ mod hosts;
 mod leader;
 mod memory;
 pub mod plan;
-mod state;
+pub mod state;
 
 use crate::cluster::{
     client::{connect, find},

@@ -8,7 +8,7 @@
 use crate::cluster::{
     events::{Severity, Telling},
     names,
-    service::Service,
+    service::{Said, Service},
 };
 use k8s_openapi::jiff::Timestamp;
 use landfall_core::alloc::{Decision, Refusal};
@@ -67,7 +67,7 @@ pub fn plan(service: &Service, decision: Option<&Decision>, now: Timestamp) -> O
     }
     let telling = decision.and_then(|decision| tell(decision, &status));
     // Both are preconditions: the object that was looked at, in the version that was looked at.
-    metadata.insert("uid".into(), json!(service.alloc.uid));
+    metadata.insert("uid".into(), json!(service.alloc.uid.as_str()));
     metadata.insert("resourceVersion".into(), json!(service.resource_version));
     let mut patch = json!({"metadata": metadata});
     if !status.is_empty() {
@@ -129,9 +129,7 @@ fn change_holding(
         metadata.insert("annotations".into(), json!({names::ALLOCATED_FROM: record}));
     }
     let Some(addresses) = addresses else { return };
-    let same = service.ingress.len() == addresses.len()
-        && service.ingress.iter().zip(addresses).all(|(entry, address)| entry.is_vip(*address));
-    if !same {
+    if !(service.vips_alone && *service.alloc.status == *addresses) {
         let entries: Vec<_> = addresses.iter().map(|ip| json!({"ip": ip, "ipMode": "VIP"})).collect();
         let entries = if entries.is_empty() { Value::Null } else { Value::Array(entries) };
         status.insert("loadBalancer".into(), json!({"ingress": entries}));
@@ -139,16 +137,15 @@ fn change_holding(
 }
 
 fn change_condition(service: &Service, words: &Words, now: Timestamp) -> Option<Value> {
-    let before = service.allocated.as_ref();
     let Some((status, reason, message)) = words else {
-        return before.map(|_| json!({"$patch": "delete", "type": names::ALLOCATED}));
+        return service.said.map(|_| json!({"$patch": "delete", "type": names::ALLOCATED}));
     };
-    if before.is_some_and(|old| (old.status.as_str(), old.reason.as_str(), &old.message) == (*status, *reason, message))
-    {
+    let said = Said::new(status, reason, message);
+    if service.said == Some(said) {
         return None;
     }
     let mut condition = json!({"type": names::ALLOCATED, "status": status, "reason": reason, "message": message});
-    if before.is_none_or(|old| old.status != *status) {
+    if service.said.is_none_or(|before| before.status != said.status) {
         condition["lastTransitionTime"] = json!(Timestamp::from_second(now.as_second()).unwrap_or(now));
     }
     Some(condition)

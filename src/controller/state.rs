@@ -1,4 +1,5 @@
-//! What the leader knows: Services as they stand, what was decided for each, and which of them want a write.
+//! What the leader knows: Services as they stand, and which of them want a write. What was decided for each the allocator
+//! knows, but for releases that are not yet carried out.
 //!
 //! No effects: changes and `now` go in, planned writes come out, and how each ended goes in again. A plan is made from the newest
 //! object at the moment it is taken, so nothing stale is ever queued.
@@ -16,6 +17,7 @@ use crate::cluster::{
     queue::{Flight, Outcome, Queue},
     service::Service,
 };
+use arcstr::ArcStr;
 use k8s_openapi::jiff::Timestamp;
 use landfall_core::{
     alloc::{Allocator, Decision, Event, Rest, ServiceKey},
@@ -31,7 +33,6 @@ use std::{
 pub struct State {
     allocator: Allocator,
     services: BTreeMap<ServiceKey, Service>,
-    decisions: BTreeMap<ServiceKey, Decision>,
     queue: Queue<ServiceKey>,
     /// Whether the first list of each is complete.
     listed: Listed,
@@ -42,8 +43,15 @@ pub struct State {
     to_tell: Vec<(About, Telling)>,
     /// What of the pools was told to overlap.
     overlaps: BTreeSet<String>,
-    /// Whose flight carries out the release that is in `decisions`.
-    releasing: BTreeSet<ServiceKey>,
+    /// What was decided and is not yet written.
+    releases: BTreeMap<ServiceKey, Release>,
+}
+
+/// Released once is released: what another implementation gives the Service afterwards is not ours to take.
+struct Release {
+    decision: Decision,
+    /// Whether the flight of its Service carries it out.
+    is_flying: bool,
 }
 
 #[derive(Debug, Default)]
@@ -57,7 +65,7 @@ struct Listed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum About {
     /// A Service and its UID.
-    Service(ServiceKey, String),
+    Service(ServiceKey, ArcStr),
     /// The configuration.
     Configuration,
 }
@@ -68,7 +76,7 @@ pub struct Write {
     /// Of which Service.
     pub flight: Flight<ServiceKey>,
     /// Its UID.
-    pub uid: String,
+    pub uid: ArcStr,
     /// The write.
     pub plan: Plan,
 }
@@ -79,7 +87,6 @@ impl State {
         Self {
             allocator: Allocator::new(),
             services: BTreeMap::new(),
-            decisions: BTreeMap::new(),
             queue: Queue::new(in_flight),
             listed: Listed::default(),
             schedule: Schedule::default(),
@@ -87,7 +94,7 @@ impl State {
             config: None,
             to_tell: Vec::new(),
             overlaps: BTreeSet::new(),
-            releasing: BTreeSet::new(),
+            releases: BTreeMap::new(),
         }
     }
 
@@ -191,9 +198,8 @@ impl State {
             Change::Deleted(name) => {
                 let key = ServiceKey::from(name);
                 self.services.remove(&key);
-                self.decisions.remove(&key);
                 self.queue.forget(&key);
-                self.releasing.remove(&key);
+                self.releases.remove(&key);
                 // What is decided now about others who waited is kept; about this one there is nothing left to write.
                 self.decide(Event::Deleted(key), wall);
             }
@@ -208,7 +214,7 @@ impl State {
     /// it, so that its mend does not wait behind thousands of others.
     fn is_astray(&self, key: &ServiceKey) -> bool {
         let (Some(service), Some(Decision::Assign { addresses, .. })) =
-            (self.services.get(key), self.decisions.get(key))
+            (self.services.get(key), self.allocator.conclusion(key))
         else {
             return false;
         };
@@ -222,8 +228,11 @@ impl State {
                 self.to_tell.push((About::Service(key, uid.clone()), loss(refusal)));
             } else if self.services.contains_key(&key) {
                 self.queue.push(&key, false);
-                self.releasing.remove(&key);
-                self.decisions.insert(key, decision);
+                if let Decision::Release { .. } = decision {
+                    self.releases.insert(key, Release { decision, is_flying: false });
+                } else {
+                    self.releases.remove(&key);
+                }
             }
         }
     }
@@ -241,11 +250,15 @@ impl State {
         while let Some(flight) = self.queue.next(now) {
             let key = &flight.key;
             if let Some(service) = self.services.get(key) {
-                let decision = self.decisions.get(key).filter(|decision| decision.about().1 == service.alloc.uid);
-                let plan = plan(service, decision, wall);
-                if let Some(Decision::Release { .. }) = decision {
-                    self.releasing.insert(key.clone());
-                }
+                let release = self.releases.get_mut(key);
+                let release = release.filter(|release| release.decision.about().1 == service.alloc.uid.as_str());
+                let plan = match release {
+                    Some(release) => {
+                        release.is_flying = true;
+                        plan(service, Some(&release.decision), wall)
+                    }
+                    None => plan(service, self.allocator.conclusion(key).as_ref(), wall),
+                };
                 if let Some(plan) = plan {
                     return Some(Write { uid: service.alloc.uid.clone(), flight, plan });
                 }
@@ -260,9 +273,10 @@ impl State {
         if !self.queue.done(flight, outcome, now) {
             return;
         }
-        // Released once is released: what another implementation gives the Service afterwards is not ours to take.
-        if self.releasing.remove(&flight.key) && matches!(outcome, Outcome::Unneeded | Outcome::Written) {
-            self.decisions.remove(&flight.key);
+        let Some(release) = self.releases.get_mut(&flight.key) else { return };
+        let is_its_flight = std::mem::take(&mut release.is_flying);
+        if is_its_flight && matches!(outcome, Outcome::Unneeded | Outcome::Written) {
+            self.releases.remove(&flight.key);
         }
     }
 

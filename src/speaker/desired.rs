@@ -259,7 +259,7 @@ pub(super) mod tests {
     }
 
     fn key(name: &str) -> ServiceKey {
-        ServiceKey { namespace: "shop".into(), name: name.into() }
+        ServiceKey::new("shop", name)
     }
 
     fn service(name: &str, vips: &[&str], local: bool) -> Seen {

@@ -111,7 +111,7 @@ impl Services {
     pub async fn carry_out(&self, decisions: &[(service::Service, Decision)]) -> Result<()> {
         let patch = |(service, decision): &(service::Service, Decision)| {
             let plan = plan(service, Some(decision), Timestamp::now());
-            Some((service.alloc.key.name.to_string(), plan?.patch))
+            Some((service.alloc.key.name().to_owned(), plan?.patch))
         };
         let patches: Vec<(String, Value)> = decisions.iter().filter_map(patch).collect();
         self.each(patches, IN_FLIGHT, async |api, (name, patch)| {

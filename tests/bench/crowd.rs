@@ -13,6 +13,7 @@ use crate::{
     stats::{Samples, fine_ms},
 };
 use anyhow::{Context, Result, ensure};
+use arcstr::ArcStr;
 use landfall_core::{
     addr::Family,
     alloc::{Decision, ServiceKey},
@@ -281,7 +282,7 @@ fn named(name: &str) -> Value {
     })
 }
 
-fn about(service: &landfall::cluster::service::Service) -> (ServiceKey, String) {
+fn about(service: &landfall::cluster::service::Service) -> (ServiceKey, ArcStr) {
     (service.alloc.key.clone(), service.alloc.uid.clone())
 }
 

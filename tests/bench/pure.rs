@@ -1,14 +1,15 @@
-//! The allocator alone, without a cluster: how long its decisions take, and what it holds.
+//! The allocator alone, without a cluster: how long its decisions take, and what it holds; and what the controller keeps beside it.
 
 use crate::{
+    kept,
     report::{section, table},
     stats::{Samples, fine_ms},
 };
 use anyhow::{Context, Result};
 use landfall_core::{
     addr::Family,
-    alloc::{Allocator, Event, FamilyPolicy, Request, Service, ServiceKey},
-    config::{self, Labels},
+    alloc::{Allocator, Event, Families, FamilyPolicy, Service, ServiceKey},
+    config::{self, Config, Labels},
 };
 use std::{
     fs,
@@ -26,8 +27,8 @@ pub struct Figures {
     many: Vec<(&'static str, Samples)>,
     /// How long one more takes where so many addresses are taken.
     one_more: (usize, Samples),
-    /// Bytes for each Service, address given.
-    memory: u64,
+    /// Bytes for each Service, by what holds them.
+    memory: [(&'static str, u64); 3],
 }
 
 /// Measures, with so many addresses taken in the fullest pool.
@@ -36,7 +37,11 @@ pub struct Figures {
 /// Where `/proc` does not say what this process holds.
 pub fn measure(trials: usize, taken: usize) -> Result<Figures> {
     // First, since what is freed later may stay with the process.
-    let memory = memory(10 * MANY)?;
+    let memory = [
+        ("the allocator", memory(10 * MANY)?),
+        ("the controller, where they are created one after the other", kept::created(10 * MANY)?),
+        ("the controller, where they are there when it starts", kept::listed(10 * MANY)?),
+    ];
     let many = [("IPv4, a /16", "198.18.0.0/16", Family::V4), ("IPv6, a /64", "'2001:db8::/64'", Family::V6)];
     let many = many.map(|(name, pool, family)| (name, (0..trials).map(|_| serve_many(pool, family)).collect()));
     Ok(Figures { many: many.into(), one_more: (taken, one_more(taken)), memory })
@@ -50,28 +55,32 @@ fn ready(pool: &str) -> Allocator {
 }
 
 fn begun(pool: &str) -> Allocator {
-    let text = format!("pools: [{{name: default, addresses: [{pool}]}}]");
-    let config = config::parse(&text).unwrap_or_else(|errors| panic!("{errors}")).config;
     let mut allocator = Allocator::new();
     allocator.apply(Event::Remembered(Vec::new()), NOW);
-    allocator.apply(Event::Configured(Arc::new(config)), NOW);
+    allocator.apply(Event::Configured(config(pool)), NOW);
     allocator
+}
+
+/// One pool.
+pub(crate) fn config(pool: &str) -> Arc<Config> {
+    let text = format!("pools: [{{name: default, addresses: [{pool}]}}]");
+    Arc::new(config::parse(&text).unwrap_or_else(|errors| panic!("{errors}")).config)
 }
 
 fn service(number: usize, family: Family) -> Service {
     Service {
-        key: ServiceKey { namespace: format!("team-{}", number % 100), name: format!("service-{number}") },
-        uid: format!("9f3c1a52-7d5e-4c1b-8a55-{number:012x}"),
+        key: ServiceKey::new(&format!("team-{}", number % 100), &format!("service-{number}")),
+        uid: format!("9f3c1a52-7d5e-4c1b-8a55-{number:012x}").into(),
         created: number as i64,
         managed: true,
         elsewhere: false,
         labels: Labels::default(),
-        families: vec![family],
+        families: Families { first: family, both: false },
         policy: FamilyPolicy::SingleStack,
-        request: Request::default(),
+        request: None,
         share: None,
         record: None,
-        status: Vec::new(),
+        status: Box::default(),
         foreign_status: false,
         finalizer: false,
     }
@@ -82,7 +91,7 @@ fn serve_many(pool: &str, family: Family) -> Duration {
     let services: Vec<Service> = (0..MANY).map(|number| service(number, family)).collect();
     let start = Instant::now();
     let decisions: usize =
-        services.into_iter().map(|service| allocator.apply(Event::Applied(service), NOW).len()).sum();
+        services.into_iter().map(|service| allocator.apply(Event::Applied(Arc::new(service)), NOW).len()).sum();
     let took = start.elapsed();
     assert_eq!(decisions, MANY);
     took
@@ -95,12 +104,12 @@ fn one_more(taken: usize) -> Samples {
     let mut allocator = begun("10.0.0.0/8");
     for number in (0..taken).map(|number| number * STEP % taken) {
         let address: IpAddr = Family::V4.address(0x0a00_0000 + 2 * number as u128);
-        let held = Service { record: Some("default".into()), status: vec![address], ..service(number, Family::V4) };
-        allocator.apply(Event::Applied(Service { finalizer: true, ..held }), NOW);
+        let held = Service { record: Some("default".into()), status: [address].into(), ..service(number, Family::V4) };
+        allocator.apply(Event::Applied(Arc::new(Service { finalizer: true, ..held })), NOW);
     }
     allocator.apply(Event::Synced, NOW);
     let one = |number| {
-        let service = service(number, Family::V4);
+        let service = Arc::new(service(number, Family::V4));
         let start = Instant::now();
         let decisions = allocator.apply(Event::Applied(service), NOW);
         let took = start.elapsed();
@@ -115,13 +124,13 @@ fn memory(services: usize) -> Result<u64> {
     let before = resident()?;
     let mut allocator = ready("10.0.0.0/8");
     for number in 0..services {
-        allocator.apply(Event::Applied(service(number, Family::V4)), NOW);
+        allocator.apply(Event::Applied(Arc::new(service(number, Family::V4))), NOW);
     }
     Ok(resident()?.saturating_sub(before) / services as u64)
 }
 
 /// The bytes of this process that are in memory.
-fn resident() -> Result<u64> {
+pub(crate) fn resident() -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"));
     let kib: u64 = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).context("no VmRSS")?;
@@ -143,6 +152,10 @@ impl Figures {
         let (taken, one_more) = &self.one_more;
         let one_more = format!("one more beside {taken} addresses | {}", one_more.row(nanos));
         table(page, "what | min | p50 | p99 | worst | n", many.chain([one_more]));
-        page.push_str(&format!("\nIt holds {} bytes for each Service.\n", self.memory));
+        page.push_str(&format!(
+            "\nBytes in memory for each of {} Services, and what is memory's own cost:\n\n",
+            10 * MANY
+        ));
+        table(page, "what | bytes", self.memory.iter().map(|(what, bytes)| format!("{what} | {bytes}")));
     }
 }

@@ -30,7 +30,7 @@ const SECOND_MAC: &str = "02:00:00:00:00:0c";
 /// One Service with the VIP, every interface allowed.
 fn desired() -> Desired {
     let mut inputs = Inputs::default();
-    let key = ServiceKey { namespace: "default".into(), name: "web".into() };
+    let key = ServiceKey::new("default", "web");
     let vips = vec![VIP.parse().unwrap()];
     let config = format!("pools: [{{name: a, addresses: [{VIP}]}}]");
     for seen in [

@@ -1,5 +1,5 @@
 use super::*;
-use landfall_core::{addr::Family, alloc::Request, config::Labels};
+use landfall_core::{addr::Family, alloc::Families, config::Labels};
 use serde_json::{Value, json};
 
 fn object(change: impl FnOnce(&mut Value)) -> ServiceObject {
@@ -39,38 +39,38 @@ fn ip(text: &str) -> IpAddr {
 fn a_service_is_projected_whole() {
     let service = Service::new(object(|_| ()), None);
     let expected = alloc::Service {
-        key: ServiceKey { namespace: "shop".into(), name: "web".into() },
+        key: ServiceKey::new("shop", "web"),
         uid: "u1".into(),
         created: 1_795_521_600,
         managed: true,
         elsewhere: false,
         labels: Labels::from([("tier", "front")]),
-        families: vec![Family::V6, Family::V4],
+        families: Families { first: Family::V6, both: true },
         policy: FamilyPolicy::PreferDualStack,
-        request: Request::default(),
+        request: None,
         share: None,
         record: Some("default".into()),
-        status: vec![ip("198.51.100.100"), ip("2001:db8::1")],
+        status: [ip("198.51.100.100"), ip("2001:db8::1")].into(),
         foreign_status: false,
         finalizer: true,
     };
-    assert_eq!(service.alloc, expected);
-    assert_eq!(service.resource_version, "42");
-    assert!(service.ingress[0].is_vip(ip("198.51.100.100")) && service.ingress[1].is_vip(ip("2001:db8::1")));
-    assert_eq!(service.allocated.map(|condition| condition.reason).as_deref(), Some("Allocated"));
+    assert_eq!(*service.alloc, expected);
+    assert_eq!(&*service.resource_version, "42");
+    assert!(service.vips_alone);
+    assert_eq!(service.said, Some(Said::new("True", "Allocated", "ok")));
 }
 
 #[test]
 fn a_sharing_key_is_projected_and_two_that_disagree_are_no_request() {
     let key = |o: &mut Value| o["metadata"]["annotations"]["landfall.dev/sharing-key"] = json!("k");
-    let share = Service::new(object(key), None).alloc.share.unwrap();
+    let share = Service::new(object(key), None).alloc.share.clone().unwrap();
     assert_eq!((share.key.as_str(), share.ports.len(), share.local.is_some()), ("k", 2, true));
     let two = |o: &mut Value| {
         key(o);
         o["metadata"]["annotations"]["metallb.io/allow-shared-ip"] = json!("l");
     };
     let alloc = Service::new(object(two), None).alloc;
-    assert!(alloc.share.is_none() && alloc.request.malformed.is_some());
+    assert!(alloc.share.is_none() && alloc.request().malformed.is_some());
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_service_without_anything_optional_is_projected() {
     let bare = json!({"metadata": {"namespace": "shop", "name": "web"}, "spec": {"type": "ClusterIP"}});
     let service = Service::new(serde_json::from_value(bare).unwrap(), None);
     assert!(!service.alloc.managed && service.alloc.status.is_empty() && service.alloc.record.is_none());
-    assert_eq!(service.allocated, None);
+    assert!(service.said.is_none() && service.vips_alone);
 }
 
 /// A change of the fixture; the controller's class; whether the Service is then ours to serve.
@@ -111,10 +111,10 @@ fn ours_to_serve_is_what_has_our_class_and_is_not_being_deleted() {
 fn a_hostname_in_the_status_is_foreign() {
     let named = |o: &mut Value| o["status"]["loadBalancer"]["ingress"][0] = json!({"hostname": "lb.example.com"});
     let service = Service::new(object(named), None);
-    assert!(service.alloc.foreign_status);
-    assert_eq!(service.alloc.status, [ip("2001:db8::1")]);
+    assert!(service.alloc.foreign_status && !service.vips_alone);
+    assert_eq!(*service.alloc.status, [ip("2001:db8::1")]);
     let proxy = |o: &mut Value| o["status"]["loadBalancer"]["ingress"][0]["ipMode"] = json!("Proxy");
-    assert!(!Service::new(object(proxy), None).ingress[0].is_vip(ip("198.51.100.100")));
+    assert!(!Service::new(object(proxy), None).vips_alone);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn condition(status: &str, reason: &str, message: &str) -> Value {
 }
 
 fn key() -> ServiceKey {
-    ServiceKey { namespace: "shop".into(), name: "web".into() }
+    ServiceKey::new("shop", "web")
 }
 
 fn assign(addresses: &[&str], kept: Option<Refusal>) -> Decision {

@@ -55,11 +55,11 @@ impl Bench {
             let key = &flight.key;
             assert_eq!(
                 plan.patch["metadata"]["resourceVersion"],
-                self.objects[&key.name]["metadata"]["resourceVersion"]
+                self.objects[key.name()]["metadata"]["resourceVersion"]
             );
             let told = plan.telling.map_or("mended", |telling| telling.reason);
-            self.writes.push(format!("{}: {told}", key.name));
-            self.put(&key.name, |object| merge(object, &plan.patch));
+            self.writes.push(format!("{}: {told}", key.name()));
+            self.put(key.name(), |object| merge(object, &plan.patch));
             self.state.done(&flight, Outcome::Written, now());
         }
         std::mem::take(&mut self.writes)
@@ -342,7 +342,7 @@ fn an_address_that_rests_wakes_the_leader_for_who_waits() {
     bench.delete("a");
     assert_eq!(bench.state.wait(now(), wall()), Some(Duration::ZERO));
     let rests = bench.state.memory_to_write(now()).unwrap();
-    assert_eq!(rests.into_iter().map(|rest| rest.key.name).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(rests.into_iter().map(|rest| rest.key.name().to_owned()).collect::<Vec<_>>(), ["a"]);
     bench.state.memory_written(true);
     assert_eq!((bench.state.unwritten_memory(), bench.state.wait(now(), wall())), (None, None));
     bench.put("b", |_| ());
@@ -369,7 +369,7 @@ fn a_member_that_loses_its_address_is_told_beside_the_write() {
     assert_eq!(bench.state.tellings(), []);
     bench.put("b", share(80));
     let [(About::Service(key, uid), telling)] = &bench.state.tellings()[..] else { panic!("one was to be told") };
-    assert_eq!((&*key.name, &**uid, telling.reason), ("b", "uid-b", "SharingLost"));
+    assert_eq!((key.name(), &**uid, telling.reason), ("b", "uid-b", "SharingLost"));
     assert!(telling.note.contains("80/TCP"), "{}", telling.note);
     assert_eq!(bench.settle(), ["b: IPAllocated"]);
     assert_eq!(bench.address("b"), Some("198.51.100.101"));

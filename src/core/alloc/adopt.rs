@@ -1,11 +1,29 @@
 //! What a Service's own status says that it holds: the only memory that outlives a restart.
 
-use super::{Refusal, Service, held::Held, ledger::Ledger, plan};
+use super::{Refusal, Service, entry::Entry, held::Held, ledger::Ledger, plan};
 use crate::addr::Family;
+
+/// Takes over what a Service's status claims, unless it holds something; what it has not let go it has back. Says whether
+/// what the object shows is ours.
+pub(super) fn adopt(entry: &mut Entry, ledger: &mut Ledger) -> bool {
+    if !entry.held().is_empty() {
+        return true;
+    }
+    match claim(&entry.service, ledger) {
+        Claim::Foreign => false,
+        Claim::Ours(..) if entry.take_back() => true,
+        Claim::Ours(held, lost) => {
+            held.iter().for_each(|held| ledger.take(held, &entry.service.key));
+            entry.adopt(held);
+            lost.into_iter().for_each(|lost| entry.lose(lost));
+            true
+        }
+    }
+}
 
 /// What a status means.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Claim {
+enum Claim {
     /// These addresses are the Service's; none: it has yet to get some. And why others that it shows are not.
     Ours(Vec<Held>, Option<Refusal>),
     /// Somebody else serves it: it is to be left alone.
@@ -15,7 +33,7 @@ pub(super) enum Claim {
 /// Reads a status. With our record it is our word, whatever the pools have become since. Without it, it is taken over if
 /// all of it lies in pools, and somebody else's if not. Of each family the first address counts, unless another Service
 /// holds it and does not share it, or, without our record, the Service has no use for the family.
-pub(super) fn claim(service: &Service, ledger: &Ledger) -> Claim {
+fn claim(service: &Service, ledger: &Ledger) -> Claim {
     let config = ledger.config();
     let is_ours = service.record.is_some();
     let in_pools = |address| config.pool_of(address).is_some_and(|pool| pool.addresses.contains(address));
@@ -23,7 +41,7 @@ pub(super) fn claim(service: &Service, ledger: &Ledger) -> Claim {
     if !is_ours && foreign {
         return Claim::Foreign;
     }
-    let mut addresses = service.status.clone();
+    let mut addresses = service.status.to_vec();
     addresses.sort_by_key(|address| Family::of(*address));
     addresses.dedup_by_key(|address| Family::of(*address));
     let usable = plan::families(service);
@@ -31,9 +49,11 @@ pub(super) fn claim(service: &Service, ledger: &Ledger) -> Claim {
     let pools: Vec<&str> = service.record.as_deref().unwrap_or_default().split(',').collect();
     let held = addresses.iter().enumerate().map(|(index, address)| {
         let recorded = pools.get(index).or(pools.first()).filter(|pool| !pool.is_empty());
-        let listed = || config.pool_of(*address).map(|pool| pool.name.as_str());
-        let pool = recorded.copied().or_else(listed).unwrap_or_default();
-        Held { address: *address, pool: pool.to_owned(), share: service.share.clone() }
+        let listed = || config.pool_of(*address).map(|pool| pool.name.clone()).unwrap_or_default();
+        // Of a pool that is there the name is there, too.
+        let name =
+            |pool: &&str| config.position(pool).map_or_else(|| (*pool).into(), |at| config.pools[at].name.clone());
+        Held { address: *address, pool: recorded.map_or_else(listed, name), share: service.share.clone() }
     });
     let (key, share) = (&service.key, service.share.as_deref());
     // What was given once does not depend on what the pool says of sharing today.

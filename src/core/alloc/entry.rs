@@ -1,4 +1,7 @@
 //! What the allocator remembers of one Service, and which of its conclusions are news to the object.
+//!
+//! There are thousands, so what few have is in a box, and nothing is here twice: a conclusion that was told is made again from
+//! what the Service holds when somebody asks for it.
 
 use super::{
     Decision, Refusal, Service,
@@ -6,20 +9,26 @@ use super::{
     refusal::list,
     waiting::{Ticket, Turn},
 };
-use std::net::IpAddr;
+use arcstr::ArcStr;
+use std::{net::IpAddr, sync::Arc};
 
-/// A Service, what it holds, and what was decided last.
+/// A Service, what it holds, and what was told of it last.
 #[derive(Debug)]
 pub(super) struct Entry {
-    pub service: Service,
-    pub held: Vec<Held>,
-    /// What it no longer holds and its object, or a write on its way there, may still show: not yet anybody else's.
-    pub leaving: Vec<Held>,
-    pub decided: Option<Decision>,
-    /// Why it lost an address, until its object shows that.
-    lost: Option<Box<Loss>>,
+    pub service: Arc<Service>,
+    held: Box<[Held]>,
+    leaving: Option<Box<Leaving>>,
+    told: Told,
     /// Its places in the queues, while something could better it.
-    pub ticket: Option<Ticket>,
+    pub ticket: Option<Box<Ticket>>,
+}
+
+/// What it no longer holds and its object, or a write on its way there, may still show: not yet anybody else's.
+#[derive(Debug, Default)]
+struct Leaving {
+    held: Vec<Held>,
+    /// Why it lost an address, until its object shows that.
+    lost: Option<Loss>,
 }
 
 #[derive(Debug)]
@@ -28,21 +37,50 @@ struct Loss {
     is_told: bool,
 }
 
+/// The last decision.
+#[derive(Debug)]
+enum Told {
+    /// None, or none that counts any more.
+    Nothing,
+    /// It has what it holds; and why it keeps that, if it no longer fits.
+    Holds(Option<Box<Refusal>>),
+    /// It gets nothing.
+    Refused(Box<Refusal>),
+    /// What it had goes.
+    Released,
+}
+
 impl Entry {
-    pub fn new(service: Service) -> Self {
-        Self { service, held: Vec::new(), leaving: Vec::new(), decided: None, lost: None, ticket: None }
+    pub fn new(service: Arc<Service>) -> Self {
+        Self { service, held: Box::default(), leaving: None, told: Told::Nothing, ticket: None }
+    }
+
+    /// What it holds: IPv4 first.
+    pub fn held(&self) -> &[Held] {
+        &self.held
+    }
+
+    /// What is its own: what it holds, and what is leaving.
+    pub fn own(&self) -> impl Iterator<Item = &Held> {
+        self.held.iter().chain(self.leaving())
+    }
+
+    /// What is leaving.
+    pub fn leaving(&self) -> &[Held] {
+        self.leaving.as_ref().map_or(&[], |leaving| &leaving.held)
     }
 
     /// It has lost an address.
     pub fn lose(&mut self, why: Refusal) {
-        if self.lost.as_ref().is_none_or(|lost| lost.why != why) {
-            self.lost = Some(Box::new(Loss { why, is_told: false }));
+        let lost = &mut self.leaving.get_or_insert_default().lost;
+        if lost.as_ref().is_none_or(|lost| lost.why != why) {
+            *lost = Some(Loss { why, is_told: false });
         }
     }
 
     /// What is to be told of a loss; once.
     pub fn tell_loss(&mut self) -> Option<Decision> {
-        let lost = self.lost.as_mut().filter(|lost| !lost.is_told)?;
+        let lost = self.leaving.as_mut()?.lost.as_mut().filter(|lost| !lost.is_told)?;
         lost.is_told = true;
         let (key, uid) = (self.service.key.clone(), self.service.uid.clone());
         Some(Decision::Lost { key, uid, refusal: lost.why.clone() })
@@ -50,8 +88,14 @@ impl Entry {
 
     /// What its object no longer shows.
     pub fn let_go(&mut self) -> Vec<Held> {
-        self.lost = None;
-        std::mem::take(&mut self.leaving)
+        self.leaving.take().map_or(Vec::new(), |leaving| leaving.held)
+    }
+
+    /// Holds again what is leaving. Says whether there was anything.
+    pub fn take_back(&mut self) -> bool {
+        let leaving = self.leaving.as_mut().map(|leaving| std::mem::take(&mut leaving.held));
+        self.held = leaving.unwrap_or_default().into();
+        !self.held.is_empty()
     }
 
     pub fn turn(&self) -> Turn {
@@ -64,11 +108,16 @@ impl Entry {
         self.service.record.is_some()
     }
 
-    /// Holds this from now on. What it held before is leaving.
-    pub fn hold(&mut self, held: Vec<Held>) {
-        self.leaving.append(&mut self.held);
-        self.leaving.retain(|old| !held.iter().any(|new| new.address == old.address));
-        self.held = held;
+    /// Holds this from now on. What it held before is leaving. Says whether that is another thing to its object.
+    pub fn hold(&mut self, held: Vec<Held>) -> bool {
+        let is_same = self.held.len() == held.len() && self.held.iter().zip(&held).all(|(old, new)| old.is_like(new));
+        let before = std::mem::replace(&mut self.held, held.into());
+        if !is_same && !(before.is_empty() && self.leaving.is_none()) {
+            let leaving = &mut self.leaving.get_or_insert_default().held;
+            leaving.extend(before);
+            leaving.retain(|old| !self.held.iter().any(|new| new.address == old.address));
+        }
+        !is_same
     }
 
     /// Whether its object shows what it holds and nothing that is leaving. No write of something else is on its way then,
@@ -77,59 +126,87 @@ impl Entry {
         let status = &self.service.status;
         match self.held.is_empty() {
             true if self.service.elsewhere => !self.is_recorded(),
-            true => !self.is_recorded() && !self.leaving.iter().any(|old| status.contains(&old.address)),
-            false => *status == self.addresses(),
+            true => !self.is_recorded() && !self.leaving().iter().any(|old| status.contains(&old.address)),
+            false => self.shows_addresses(),
         }
     }
 
-    /// The decision that follows from what the Service holds now, if it is news to the object.
-    pub fn conclude(&mut self, shortfall: Option<Refusal>) -> Option<Decision> {
-        let (decision, is_shown) = match shortfall {
+    /// The decision that follows from what the Service holds now, if it is news to the object. `is_moved`: it held something
+    /// else before.
+    pub fn conclude(&mut self, shortfall: Option<Refusal>, is_moved: bool) -> Option<Decision> {
+        let told = match shortfall {
             // The object shows an address that is another's, or nobody's: that goes first.
             Some(_) if self.held.is_empty() && (self.is_recorded() || !self.service.status.is_empty()) => {
-                (self.release(), false)
+                return Some(self.release());
             }
-            Some(refusal) if self.held.is_empty() => (self.refuse(refusal), self.decided.is_some()),
-            kept => {
-                let (record, addresses) = (self.record(), self.addresses());
-                let Service { status, foreign_status, finalizer, .. } = &self.service;
-                let is_shown = *finalizer
-                    && !foreign_status
-                    && *status == addresses
-                    && self.service.record.as_ref() == Some(&record);
-                let (key, uid) = (self.service.key.clone(), self.service.uid.clone());
-                // What the object's condition says nobody here knows before it was decided once.
-                (Decision::Assign { key, uid, addresses, record, kept }, is_shown && self.decided.is_some())
-            }
+            Some(refusal) if self.held.is_empty() => Told::Refused(refusal.into()),
+            kept => Told::Holds(kept.map(Box::new)),
         };
-        let is_new = self.decided.as_ref().is_some_and(|decided| !is_like(decided, &decision));
-        self.decided = Some(decision.clone());
-        (is_new || !is_shown).then_some(decision)
-    }
-
-    /// The release of what it holds, else of what its object shows, unless that is somebody else's.
-    pub fn release(&self) -> Decision {
-        let addresses = match &self.service {
-            _ if !self.held.is_empty() => self.addresses(),
-            service if service.managed || self.is_recorded() => service.status.clone(),
-            _ => Vec::new(),
+        // What the object's condition says nobody here knows before it was told once.
+        let is_known = match (&self.told, &told) {
+            (Told::Refused(old), Told::Refused(new)) => old.is_like(new),
+            (Told::Holds(None), Told::Holds(None)) => !is_moved && self.is_shown(),
+            (Told::Holds(Some(old)), Told::Holds(Some(new))) => !is_moved && self.is_shown() && old.is_like(new),
+            _ => false,
         };
-        let (key, uid) = (self.service.key.clone(), self.service.uid.clone());
-        Decision::Release { key, uid, addresses, leaves_status: self.service.elsewhere }
+        if is_known {
+            return None;
+        }
+        self.told = told;
+        self.conclusion()
     }
 
     /// Somebody else serves it: it is left as it is, and told so.
     pub fn conclude_foreign(&mut self) -> Option<Decision> {
         let status = &self.service.status;
         let shown = if status.is_empty() { "a hostname".to_owned() } else { list(status) };
-        let decision = self.refuse(Refusal::Foreign { shown });
-        let is_new = self.decided.as_ref() != Some(&decision);
-        self.decided = Some(decision.clone());
-        is_new.then_some(decision)
+        let refusal = Refusal::Foreign { shown };
+        if matches!(&self.told, Told::Refused(old) if **old == refusal) {
+            return None;
+        }
+        self.told = Told::Refused(refusal.into());
+        self.conclusion()
     }
 
-    fn refuse(&self, refusal: Refusal) -> Decision {
-        Decision::Refuse { key: self.service.key.clone(), uid: self.service.uid.clone(), refusal }
+    /// The release of what it holds, else of what its object shows, unless that is somebody else's. It holds nothing then.
+    pub fn release(&mut self) -> Decision {
+        let addresses = match &*self.service {
+            _ if !self.held.is_empty() => self.addresses(),
+            service if service.managed || self.is_recorded() => service.status.to_vec(),
+            _ => Vec::new(),
+        };
+        self.hold(Vec::new());
+        self.told = Told::Released;
+        let (key, uid) = (self.service.key.clone(), self.service.uid.clone());
+        Decision::Release { key, uid, addresses, leaves_status: self.service.elsewhere }
+    }
+
+    /// It is not ours to serve, and has nothing of ours.
+    pub fn leave_alone(&mut self) {
+        self.told = Told::Nothing;
+    }
+
+    /// What was told last, unless that was a release: it counts once.
+    pub fn conclusion(&self) -> Option<Decision> {
+        let (key, uid) = (self.service.key.clone(), self.service.uid.clone());
+        match &self.told {
+            Told::Nothing | Told::Released => None,
+            Told::Refused(refusal) => Some(Decision::Refuse { key, uid, refusal: (**refusal).clone() }),
+            Told::Holds(kept) => {
+                let (addresses, record, kept) = (self.addresses(), self.record(), kept.as_deref().cloned());
+                Some(Decision::Assign { key, uid, addresses, record, kept })
+            }
+        }
+    }
+
+    /// Whether the object says all that it is to say of what it holds, but for the condition.
+    fn is_shown(&self) -> bool {
+        let Service { foreign_status, finalizer, record, .. } = &*self.service;
+        *finalizer && !foreign_status && self.shows_addresses() && record.as_ref() == Some(&self.record())
+    }
+
+    fn shows_addresses(&self) -> bool {
+        self.service.status.iter().eq(self.held.iter().map(|held| &held.address))
     }
 
     fn addresses(&self) -> Vec<IpAddr> {
@@ -137,21 +214,15 @@ impl Entry {
     }
 
     /// The record annotation: the pools of its addresses.
-    fn record(&self) -> String {
-        let mut pools: Vec<&str> = self.held.iter().map(|held| held.pool.as_str()).collect();
-        pools.dedup();
-        pools.join(",")
+    fn record(&self) -> ArcStr {
+        match &*self.held {
+            [one, others @ ..] if others.iter().all(|other| other.pool == one.pool) => one.pool.clone(),
+            all => all.iter().map(|held| held.pool.as_str()).collect::<Vec<_>>().join(",").into(),
+        }
     }
-}
 
-/// Whether two decisions about one Service say the same to its user.
-fn is_like(one: &Decision, other: &Decision) -> bool {
-    match (one, other) {
-        (Decision::Refuse { refusal: one, .. }, Decision::Refuse { refusal: other, .. }) => one.is_like(other),
-        (
-            Decision::Assign { addresses, record, kept: Some(kept), .. },
-            Decision::Assign { addresses: others, record: other, kept: Some(because), .. },
-        ) => addresses == others && record == other && kept.is_like(because),
-        _ => one == other,
+    /// Holds what its object shows.
+    pub fn adopt(&mut self, held: Vec<Held>) {
+        self.held = held.into();
     }
 }

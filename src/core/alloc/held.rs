@@ -2,6 +2,7 @@
 
 use super::sharing::Share;
 use crate::{addr::Family, config::Pool};
+use arcstr::ArcStr;
 use std::{net::IpAddr, sync::Arc};
 
 /// An address that a Service holds, and the pool that it came from. An edit may have moved the address to another pool,
@@ -9,7 +10,7 @@ use std::{net::IpAddr, sync::Arc};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Held {
     pub address: IpAddr,
-    pub pool: String,
+    pub pool: ArcStr,
     /// What the Service brought to it, to share it with others.
     pub share: Option<Arc<Share>>,
 }
@@ -21,5 +22,10 @@ impl Held {
 
     pub fn is_of(&self, pool: &Pool) -> bool {
         self.pool == pool.name || pool.lists(self.address)
+    }
+
+    /// Whether a Service's object would say the same of both.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (self.address, &self.pool) == (other.address, &other.pool)
     }
 }

@@ -6,7 +6,7 @@ use super::{
     memory::Memory,
     sharing::{Clash, Share},
     stock::Stock,
-    tenants::{Tenant, Tenants},
+    tenants::Tenants,
     waiting::Want,
 };
 use crate::{
@@ -161,7 +161,7 @@ impl Ledger {
     ) -> Option<(&'a ServiceKey, Clash)> {
         let by = self.config.pool_of(address).map_or(Sharing::None, |pool| pool.sharing);
         let mut others = self.tenants.others(address, key);
-        let forbidden = || others.find_map(|other| Some((&other.key, Share::forbidden(by, key, &other.key)?)));
+        let forbidden = || others.find_map(|(other, _)| Some((other, Share::forbidden(by, key, other)?)));
         self.tenants.clash(address, key, share).or_else(forbidden)
     }
 
@@ -191,7 +191,7 @@ impl Ledger {
         // Of those that are remembered none has rested long enough, or the next one would have.
         let is_resting = self.next_for_all(pool, family).is_none();
         let resting = if is_resting { stock.remembered(family) } else { 0 };
-        Usage { pool: of.name.clone(), family, used, resting, total }
+        Usage { pool: of.name.to_string(), family, used, resting, total }
     }
 
     /// How many addresses of a pool a namespace has; 0 where the pool does not limit that.
@@ -205,17 +205,16 @@ impl Ledger {
 
     /// Whether another Service of the same namespace is at `address`.
     pub fn has_neighbour(&self, address: IpAddr, key: &ServiceKey) -> bool {
-        self.tenants.others(address, key).any(|other| other.key.namespace == key.namespace)
+        self.tenants.others(address, key).any(|(other, _)| other.namespace() == key.namespace())
     }
 
     /// `key` has this address, alone or with others whom it does not clash with.
     pub fn take(&mut self, Held { address, share, .. }: &Held, key: &ServiceKey) {
-        let tenant = Tenant { key: key.clone(), share: share.clone() };
-        let known = self.tenants.of(*address).iter().find(|other| other.key == *key);
-        let (is_new, is_same) = (known.is_none(), known == Some(&tenant));
-        if is_same {
+        let known = self.tenants.get(*address, key);
+        if known == Some(share) {
             return;
         }
+        let is_new = known.is_none();
         debug_assert_eq!(self.tenants.clash(*address, key, share.as_deref()), None, "{address} is not for {key}");
         if is_new {
             let rested = self.memory.get(*address).map(|(_, since)| since);
@@ -233,41 +232,38 @@ impl Ledger {
         if let Some(share) = share {
             self.news.extend([Want::Key(share.key.clone()), Want::Address(*address)]);
         }
-        self.tenants.put(*address, tenant);
+        self.tenants.put(*address, key, share.clone());
     }
 
     /// `key` has it no more.
     pub fn give(&mut self, address: IpAddr, key: &ServiceKey) {
-        if self.tenants.remove(address, key).is_none() {
+        if !self.tenants.remove(address, key) {
             return;
         }
         if let Some(count) = self.count_mut(address, key) {
             *count -= 1;
-            let namespace = || key.namespace.clone();
+            let namespace = || key.namespace().to_owned();
             let wants = |pool| [Want::Room(pool, namespace()), Want::Limit(pool, namespace())];
             self.news.extend(self.config.position_of(address).into_iter().flat_map(wants));
         }
-        match self.tenants.of(address) {
-            [] => {
-                if !self.keep().is_zero() {
-                    self.rest(address, key, self.now);
-                } else if let Some(pool) = self.pool_of(address) {
-                    self.stocks[pool].give(address);
-                }
-                self.tell_free(address);
-            }
-            others => {
-                let keys = others.iter().filter_map(|other| Some(Want::Key(other.share.as_ref()?.key.clone())));
-                self.news.extend(keys.chain([Want::Address(address)]));
-            }
+        if self.tenants.of(address).next().is_some() {
+            let keys = self.tenants.of(address).filter_map(|(_, share)| Some(Want::Key(share?.key.clone())));
+            self.news.extend(keys.chain([Want::Address(address)]));
+            return;
         }
+        if !self.keep().is_zero() {
+            self.rest(address, key, self.now);
+        } else if let Some(pool) = self.pool_of(address) {
+            self.stocks[pool].give(address);
+        }
+        self.tell_free(address);
     }
 
     /// The count that `address` belongs to, where its pool limits that and `key` alone of its namespace is there.
     fn count_mut(&mut self, address: IpAddr, key: &ServiceKey) -> Option<&mut usize> {
         let pool = self.config.position_of(address).filter(|pool| self.config.pools[*pool].per_namespace > 0)?;
         let is_alone = !self.has_neighbour(address, key);
-        is_alone.then(|| self.counts.entry((pool, key.namespace.clone())).or_default())
+        is_alone.then(|| self.counts.entry((pool, key.namespace().to_owned())).or_default())
     }
 
     /// What has changed since this was asked last, for those who wait for it.
@@ -278,7 +274,7 @@ impl Ledger {
     /// Whether there is still something to be had of what somebody waits for.
     pub fn stands(&self, want: &Want) -> bool {
         match want {
-            Want::Address(address) => self.tenants.of(*address).iter().all(|tenant| tenant.share.is_some()),
+            Want::Address(address) => self.tenants.of(*address).all(|(_, share)| share.is_some()),
             Want::Any(pool, family) => self.next_for_all(*pool, *family).is_some(),
             Want::Room(pool, namespace) => self.count(*pool, namespace) < self.limit(*pool),
             Want::Limit(pool, namespace) => self.count(*pool, namespace) <= self.limit(*pool),

@@ -108,7 +108,7 @@ mod tests {
     use crate::addr::Family;
 
     fn rest(number: u32, since: u64) -> Rest {
-        let key = ServiceKey { namespace: "test".into(), name: format!("s{}", number % 7) };
+        let key = ServiceKey::new("test", &format!("s{}", number % 7));
         Rest { address: Family::V4.address(number.into()), key, since: Duration::from_secs(since) }
     }
 

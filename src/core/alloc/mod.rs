@@ -13,6 +13,7 @@
 mod adopt;
 mod entry;
 mod held;
+mod key;
 mod ledger;
 mod memory;
 #[cfg(test)]
@@ -31,14 +32,14 @@ mod waiting;
 #[cfg(test)]
 mod world;
 
+pub use key::ServiceKey;
 pub use memory::{MOST, Rest};
 pub use refusal::{Refusal, Usage};
 pub use reserved::{Reserve, Reserved};
 pub use sharing::{Clash, Port, Protocol, Share};
-pub use types::{Decision, Event, FamilyPolicy, Request, Service, ServiceKey};
+pub use types::{Decision, Event, Families, FamilyPolicy, Request, Service};
 
 use crate::config::{Config, Labels};
-use adopt::Claim;
 use entry::Entry;
 use ledger::Ledger;
 use memory::Memory;
@@ -61,7 +62,8 @@ pub struct Allocator {
     ledger: Option<Ledger>,
     /// Whether the first list of Services is complete.
     synced: bool,
-    services: BTreeMap<ServiceKey, Entry>,
+    /// In boxes: a map's nodes are half empty.
+    services: BTreeMap<ServiceKey, Box<Entry>>,
     /// The labels of each namespace.
     namespaces: BTreeMap<String, Labels>,
     /// Who could be better off with an address that another one releases.
@@ -122,6 +124,12 @@ impl Allocator {
         self.ledger.as_ref()?.next_rested().filter(|_| !self.waiting.is_empty())
     }
 
+    /// What was decided of a Service last and still counts: what it has, or why it has nothing. A release is decided once, and
+    /// is nobody's to ask for: what another implementation gives the Service afterwards is not ours to take.
+    pub fn conclusion(&self, key: &ServiceKey) -> Option<Decision> {
+        self.services.get(key)?.conclusion()
+    }
+
     /// What is remembered of released addresses, the latest first; none: nothing is known yet.
     pub fn memory(&self) -> Option<impl Iterator<Item = Rest>> {
         self.ledger.as_ref().map(|ledger| ledger.memory().iter())
@@ -141,7 +149,7 @@ impl Allocator {
         let Some(memory) = self.memory.take() else { return };
         let mut ledger = Ledger::new(config, self.reserved.clone(), memory, now);
         for (key, entry) in &self.services {
-            entry.held.iter().chain(&entry.leaving).for_each(|held| ledger.take(held, key));
+            entry.own().for_each(|held| ledger.take(held, key));
         }
         self.ledger = Some(ledger);
         self.decide_all(decisions);
@@ -153,7 +161,7 @@ impl Allocator {
         }
         // First what Services have, then what they want.
         self.adopt_all();
-        let turns = self.services.values().map(Entry::turn).collect();
+        let turns = self.services.values().map(|entry| entry.turn()).collect();
         self.decide_each(turns, decisions);
     }
 
@@ -175,45 +183,24 @@ impl Allocator {
         if before == labels || !self.synced {
             return;
         }
-        let first = ServiceKey { namespace: name.clone(), name: String::new() };
-        let own = self.services.range(first..).take_while(|(key, _)| key.namespace == name);
+        let own = self.services.range(ServiceKey::new(&name, "")..).take_while(|(key, _)| key.namespace() == name);
         let turns = own.map(|(_, entry)| entry.turn()).collect();
         self.decide_each(turns, decisions);
     }
 
     fn adopt_all(&mut self) {
-        let claims = |entry: &&Entry| entry.service.managed || entry.is_recorded();
-        let mut claimants: Vec<&Service> = self.services.values().filter(claims).map(|entry| &entry.service).collect();
+        let claims = |entry: &&Box<Entry>| entry.service.managed || entry.is_recorded();
+        let mut claimants: Vec<&Service> = self.services.values().filter(claims).map(|entry| &*entry.service).collect();
         claimants.sort_by_cached_key(|service| adopt::precedence(service));
         let keys: Vec<ServiceKey> = claimants.into_iter().map(|service| service.key.clone()).collect();
         for key in keys {
-            self.adopt(&key);
-        }
-    }
-
-    /// Takes over what a Service's status claims, unless it holds something; what it has not let go it has back. Says whether
-    /// what the object shows is ours.
-    fn adopt(&mut self, key: &ServiceKey) -> bool {
-        let (Some(ledger), Some(entry)) = (&mut self.ledger, self.services.get_mut(key)) else { return false };
-        if !entry.held.is_empty() {
-            return true;
-        }
-        match adopt::claim(&entry.service, ledger) {
-            Claim::Foreign => false,
-            Claim::Ours(..) if !entry.leaving.is_empty() => {
-                entry.held = std::mem::take(&mut entry.leaving);
-                true
-            }
-            Claim::Ours(held, lost) => {
-                held.iter().for_each(|held| ledger.take(held, key));
-                entry.held = held;
-                lost.into_iter().for_each(|lost| entry.lose(lost));
-                true
+            if let (Some(entry), Some(ledger)) = (self.services.get_mut(&key), &mut self.ledger) {
+                adopt::adopt(entry, ledger);
             }
         }
     }
 
-    fn see(&mut self, service: Service, decisions: &mut Vec<Decision>) {
+    fn see(&mut self, service: Arc<Service>, decisions: &mut Vec<Decision>) {
         let key = service.key.clone();
         match self.services.get_mut(&key) {
             Some(entry) if entry.service.uid == service.uid => entry.service = service,
@@ -223,7 +210,7 @@ impl Allocator {
                     self.forget(&key);
                     self.serve_waiting(decisions);
                 }
-                self.services.insert(key.clone(), Entry::new(service));
+                self.services.insert(key.clone(), Box::new(Entry::new(service)));
             }
         }
         if self.synced {
@@ -249,7 +236,7 @@ impl Allocator {
         let Some(entry) = self.services.remove(key) else { return };
         entry.ticket.iter().for_each(|ticket| self.waiting.leave(ticket));
         if let Some(ledger) = &mut self.ledger {
-            entry.held.iter().chain(&entry.leaving).for_each(|held| ledger.give(held.address, key));
+            entry.own().for_each(|held| ledger.give(held.address, key));
         }
     }
 
@@ -275,42 +262,42 @@ impl Allocator {
 
     /// Decides about one Service. Nothing, when the object says it already.
     fn decide(&mut self, key: &ServiceKey, decisions: &mut Vec<Decision>) {
-        let decision = self.judge(key);
-        decisions.extend(self.services.get_mut(key).and_then(Entry::tell_loss));
+        let Some(entry) = self.services.get_mut(key) else { return };
+        entry.ticket.take().iter().for_each(|ticket| self.waiting.leave(ticket));
+        let decision = match &mut self.ledger {
+            ledger if !entry.service.managed => release(entry, ledger.as_mut()),
+            None => None,
+            Some(ledger) => {
+                if adopt::adopt(entry, ledger) {
+                    let namespace = self.namespaces.get(key.namespace());
+                    let Plan { hold, shortfall, wants, lost } =
+                        plan::plan(&entry.service, namespace, entry.held(), ledger);
+                    hold.iter().for_each(|held| ledger.take(held, key));
+                    let is_moved = entry.hold(hold);
+                    lost.into_iter().for_each(|lost| entry.lose(lost));
+                    if !wants.is_empty() {
+                        let ticket = Ticket { turn: entry.turn(), wants };
+                        self.waiting.join(entry.ticket.insert(Box::new(ticket)));
+                    }
+                    entry.conclude(shortfall, is_moved)
+                } else {
+                    entry.conclude_foreign()
+                }
+            }
+        };
+        decisions.extend(entry.tell_loss());
         decisions.extend(decision);
     }
+}
 
-    fn judge(&mut self, key: &ServiceKey) -> Option<Decision> {
-        let entry = self.services.get_mut(key)?;
-        entry.ticket.take().iter().for_each(|ticket| self.waiting.leave(ticket));
-        if !entry.service.managed {
-            return self.release(key);
-        }
-        self.ledger.as_ref()?;
-        if !self.adopt(key) {
-            return self.services.get_mut(key)?.conclude_foreign();
-        }
-        let (ledger, entry) = (self.ledger.as_mut()?, self.services.get_mut(key)?);
-        let namespace = self.namespaces.get(&key.namespace);
-        let Plan { hold, shortfall, wants, lost } = plan::plan(&entry.service, namespace, &entry.held, ledger);
-        hold.iter().for_each(|held| ledger.take(held, key));
-        entry.hold(hold);
-        lost.into_iter().for_each(|lost| entry.lose(lost));
-        let ticket = entry.ticket.insert(Ticket { turn: entry.turn(), wants });
-        self.waiting.join(ticket);
-        entry.conclude(shortfall)
+/// Lets a Service go that is no longer ours to serve.
+fn release(entry: &mut Entry, ledger: Option<&mut Ledger>) -> Option<Decision> {
+    if let Some(ledger) = ledger.filter(|_| entry.is_recorded()) {
+        adopt::adopt(entry, ledger);
     }
-
-    /// Lets a Service go that is no longer ours to serve.
-    fn release(&mut self, key: &ServiceKey) -> Option<Decision> {
-        let is_recorded = self.services.get(key)?.is_recorded();
-        if is_recorded {
-            self.adopt(key);
-        }
-        let entry = self.services.get_mut(key)?;
-        let decision = (is_recorded || !entry.held.is_empty()).then(|| entry.release());
-        entry.hold(Vec::new());
-        entry.decided.clone_from(&decision);
-        decision
+    if entry.is_recorded() || !entry.held().is_empty() {
+        return Some(entry.release());
     }
+    entry.leave_alone();
+    None
 }

@@ -1,7 +1,7 @@
 //! What one Service should hold: its request, its families and what it has, set against what is free.
 
 use super::{
-    FamilyPolicy, Refusal, Service, ServiceKey,
+    Families, FamilyPolicy, Refusal, Service, ServiceKey,
     held::Held,
     ledger::Ledger,
     sharing::{Clash, Share},
@@ -80,11 +80,11 @@ pub(super) struct Planner<'a> {
 
 /// The families that the Service can use, in its order.
 pub(super) fn families(service: &Service) -> Vec<Family> {
-    let first = service.families.first().copied().unwrap_or(Family::V4);
+    let Families { first, both } = service.families;
     match service.policy {
         FamilyPolicy::SingleStack => vec![first],
         // In a cluster of one family the Service has only that: it has no cluster address for the other.
-        FamilyPolicy::PreferDualStack if service.families.len() < 2 => vec![first],
+        FamilyPolicy::PreferDualStack if !both => vec![first],
         _ => vec![first, first.other()],
     }
 }
@@ -116,12 +116,12 @@ impl<'a> Planner<'a> {
     fn review(&self, held: &mut Held) -> Option<Refusal> {
         let address = held.address;
         if let Some(pool) = self.ledger.config().pool_of(address) {
-            match self.service.request.pool.as_deref() {
+            match self.service.request().pool.as_deref() {
                 Some(asked) if asked != pool.name => {
-                    let (pool, found) = (asked.to_owned(), pool.name.clone());
+                    let (pool, found) = (asked.to_owned(), pool.name.to_string());
                     return Some(Refusal::WrongPool { address, pool, found });
                 }
-                _ => held.pool.clone_from(&pool.name),
+                _ => held.pool = pool.name.clone(),
             }
         }
         let fits = misfit(address, self.ledger).and_then(|pool| self.admit(self.pool(pool)));
@@ -135,12 +135,12 @@ impl<'a> Planner<'a> {
 
     /// Whether a pool is for this Service.
     pub fn admit(&self, pool: &Pool) -> Result<(), Refusal> {
-        let judged = pool.admission.judge(&self.service.key.namespace, self.namespace, &self.service.labels);
-        judged.map_err(|barrier| Refusal::NotAdmitted { pool: pool.name.clone(), barrier })
+        let judged = pool.admission.judge(self.service.key.namespace(), self.namespace, &self.service.labels);
+        judged.map_err(|barrier| Refusal::NotAdmitted { pool: pool.name.to_string(), barrier })
     }
 
     fn fulfil(&self, families: &[Family]) -> Result<Vec<Held>, Denial> {
-        let request = &self.service.request;
+        let request = self.service.request();
         if let Some(what) = &request.malformed {
             return Err(Refusal::Malformed(what.clone()).into());
         }
@@ -161,7 +161,7 @@ impl<'a> Planner<'a> {
     /// The addresses that the Service asks for by number, if it can have them all.
     fn requested(&self, families: &[Family], asked: Option<usize>) -> Result<Vec<Held>, Denial> {
         let mut hold: Vec<Held> = Vec::new();
-        for &address in &self.service.request.addresses {
+        for &address in &self.service.request().addresses {
             let family = Family::of(address);
             match hold.iter().find(|other| other.family() == family) {
                 Some(other) if other.address == address => continue,
@@ -211,7 +211,7 @@ impl<'a> Planner<'a> {
         };
         match asked.map(|asked| self.pool(asked)) {
             Some(asked) if !held.is_of(asked) => {
-                Err(Refusal::WrongPool { address, pool: asked.name.clone(), found: held.pool })
+                Err(Refusal::WrongPool { address, pool: asked.name.to_string(), found: held.pool.to_string() })
             }
             // Nobody is admitted anew where he is not; what is live stays.
             None if mine.is_none() => {
@@ -230,7 +230,7 @@ pub(super) fn named(name: &str, ledger: &Ledger) -> Result<usize, Refusal> {
 }
 
 pub(super) fn names<'a>(pools: impl IntoIterator<Item = &'a Pool>) -> Vec<String> {
-    pools.into_iter().map(|pool| pool.name.clone()).collect()
+    pools.into_iter().map(|pool| pool.name.to_string()).collect()
 }
 
 /// The pool that hands out `address`, or why none does.
@@ -240,6 +240,6 @@ fn misfit(address: IpAddr, ledger: &Ledger) -> Result<usize, Refusal> {
         None => Err(Refusal::OutsidePools { address }),
         Some(_) if let Some(by) = ledger.reserve(address) => Err(Refusal::Reserved { address, by: by.clone() }),
         Some(pool) if config.pools[pool].addresses.contains(address) => Ok(pool),
-        Some(pool) => Err(Refusal::Excluded { address, pool: config.pools[pool].name.clone() }),
+        Some(pool) => Err(Refusal::Excluded { address, pool: config.pools[pool].name.to_string() }),
     }
 }

@@ -96,7 +96,7 @@ impl Share {
             (None, None) => None,
             (Some(_), None) | (None, Some(_)) => Some(Clash::Policies),
             (Some(pods), Some(others)) => {
-                let is_same = one.namespace == other.namespace && pods == others && !pods.is_empty();
+                let is_same = one.namespace() == other.namespace() && pods == others && !pods.is_empty();
                 (!is_same).then_some(Clash::Pods)
             }
         }
@@ -106,7 +106,7 @@ impl Share {
     pub fn forbidden(by: Sharing, one: &ServiceKey, other: &ServiceKey) -> Option<Clash> {
         match by {
             Sharing::All => None,
-            Sharing::Namespace => (one.namespace != other.namespace).then_some(Clash::Namespaces),
+            Sharing::Namespace => (one.namespace() != other.namespace()).then_some(Clash::Namespaces),
             Sharing::None => Some(Clash::Forbidden),
         }
     }
@@ -153,8 +153,7 @@ mod tests {
                 Some(Clash::Pods),
             ),
         ] {
-            let key = |namespace: &str, name: &str| ServiceKey { namespace: namespace.into(), name: name.into() };
-            let (mine, others) = (key("a", "x"), key(other_namespace, "y"));
+            let (mine, others) = (ServiceKey::new("a", "x"), ServiceKey::new(other_namespace, "y"));
             assert_eq!(Share::clash((&mine, Some(one)), (&others, other.as_ref())), expected, "{one:?} {other:?}");
             assert_eq!(Share::clash((&others, other.as_ref()), (&mine, Some(one))), expected, "{other:?} {one:?}");
         }
@@ -162,8 +161,7 @@ mod tests {
 
     #[test]
     fn across_namespaces_services_share_only_where_the_pool_says_so() {
-        let key = |namespace: &str, name: &str| ServiceKey { namespace: namespace.into(), name: name.into() };
-        let (one, near, far) = (key("a", "x"), key("a", "y"), key("b", "x"));
+        let (one, near, far) = (ServiceKey::new("a", "x"), ServiceKey::new("a", "y"), ServiceKey::new("b", "x"));
         for (by, beside, apart) in [
             (Sharing::Namespace, None, Some(Clash::Namespaces)),
             (Sharing::All, None, None),

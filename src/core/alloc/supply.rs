@@ -22,7 +22,7 @@ impl Planner<'_> {
         let shared = hold.iter().find(|held| self.is_shared(held)).map(|held| held.address);
         // Of two families both are shared or neither, unless the user has chosen one by number.
         let may_join = hold.is_empty() || shared.is_some();
-        let may_take_new = shared.is_none() || !self.service.request.addresses.is_empty();
+        let may_take_new = shared.is_none() || !self.service.request().addresses.is_empty();
         let singly = missing.iter().map(|family| vec![*family]).filter(|_| is_preferred && missing.len() > 1);
         for attempt in [missing.clone()].into_iter().chain(singly) {
             let pools = pools.as_deref().unwrap_or_default();
@@ -90,22 +90,22 @@ impl Planner<'_> {
                 && !self.ledger.has_neighbour(held.address, key)
         };
         let count = |all: &[Held]| all.iter().filter(counts).count();
-        let used = self.ledger.count(pool, &key.namespace) + count(hold) - count(self.held);
+        let used = self.ledger.count(pool, key.namespace()) + count(hold) - count(self.held);
         limit.checked_sub(used)
     }
 
     /// That the namespace may have more of a pool; who has an address there could exchange it.
     pub fn room_in(&self, pool: usize) -> Want {
         let is_here = |held: &Held| self.ledger.config().position_of(held.address) == Some(pool);
-        let namespace = self.service.key.namespace.clone();
+        let namespace = self.service.key.namespace().to_owned();
         if self.held.iter().any(is_here) { Want::Limit(pool, namespace) } else { Want::Room(pool, namespace) }
     }
 
     pub fn over_limit(&self, pool: usize) -> Refusal {
         let Pool { name, per_namespace, .. } = self.pool(pool);
         Refusal::NamespaceLimit {
-            pool: name.clone(),
-            namespace: self.service.key.namespace.clone(),
+            pool: name.to_string(),
+            namespace: self.service.key.namespace().to_owned(),
             limit: *per_namespace,
         }
     }
@@ -121,7 +121,7 @@ impl Planner<'_> {
             self.admit(self.pool(pool)).map(|()| pool)
         });
         match own {
-            Some(own) if self.service.request.addresses.is_empty() => own.map(|own| vec![own]),
+            Some(own) if self.service.request().addresses.is_empty() => own.map(|own| vec![own]),
             own => {
                 let own = own.and_then(Result::ok);
                 let others = self.open_pools();
@@ -203,7 +203,7 @@ impl Planner<'_> {
         if hold.is_empty() || missing.is_empty() {
             return Vec::new();
         }
-        let asked = self.service.request.pool.as_deref().and_then(|name| self.ledger.config().position(name));
+        let asked = self.service.request().pool.as_deref().and_then(|name| self.ledger.config().position(name));
         let pools = self.candidates(hold, asked).unwrap_or_default();
         pools.into_iter().flat_map(|pool| self.wants(pool, &missing, 1, hold)).chain(self.neighbours()).collect()
     }

@@ -11,31 +11,34 @@ use std::{
     sync::Arc,
 };
 
-/// A Service at an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Tenant {
-    pub key: ServiceKey,
-    /// What it brought there; none: it does not share.
-    pub share: Option<Arc<Share>>,
-}
+/// A Service at an address, and what it brought there; none: it does not share.
+pub(super) type Tenant<'a> = (&'a ServiceKey, Option<&'a Share>);
 
 /// The tenants of all addresses.
 #[derive(Debug, Default)]
 pub(super) struct Tenants {
-    by_address: BTreeMap<IpAddr, Vec<Tenant>>,
+    /// What each brought. One map for all, since nearly every address has one tenant.
+    shares: BTreeMap<(IpAddr, ServiceKey), Option<Arc<Share>>>,
     /// By sharing key: the addresses with a tenant that has it.
     groups: BTreeMap<String, BTreeSet<IpAddr>>,
 }
 
 impl Tenants {
-    /// Those at `address`.
-    pub fn of(&self, address: IpAddr) -> &[Tenant] {
-        self.by_address.get(&address).map_or(&[], Vec::as_slice)
+    /// Those at `address`, by name.
+    pub fn of(&self, address: IpAddr) -> impl Iterator<Item = Tenant<'_>> {
+        let from = (address, ServiceKey::default());
+        let own = self.shares.range(from..).take_while(move |((other, _), _)| *other == address);
+        own.map(|((_, key), share)| (key, share.as_deref()))
     }
 
     /// Those at `address` but for `key`.
-    pub fn others<'a>(&'a self, address: IpAddr, key: &'a ServiceKey) -> impl Iterator<Item = &'a Tenant> {
-        self.of(address).iter().filter(move |tenant| tenant.key != *key)
+    pub fn others<'a>(&'a self, address: IpAddr, key: &'a ServiceKey) -> impl Iterator<Item = Tenant<'a>> {
+        self.of(address).filter(move |(other, _)| *other != key)
+    }
+
+    /// What `key` brought to `address`, if it is there.
+    pub fn get(&self, address: IpAddr, key: &ServiceKey) -> Option<&Option<Arc<Share>>> {
+        self.shares.get(&(address, key.clone()))
     }
 
     /// Who keeps `key` with this share from `address`, and why.
@@ -45,8 +48,7 @@ impl Tenants {
         key: &'a ServiceKey,
         share: Option<&Share>,
     ) -> Option<(&'a ServiceKey, Clash)> {
-        let clash = |other: &Tenant| Share::clash((key, share), (&other.key, other.share.as_deref()));
-        self.others(address, key).find_map(|other| Some((&other.key, clash(other)?)))
+        self.others(address, key).find_map(|other| Some((other.0, Share::clash((key, share), other)?)))
     }
 
     /// The addresses of a family where `share` would find Services of its key, ascending.
@@ -55,37 +57,24 @@ impl Tenants {
         all.copied().filter(move |address| Family::of(*address) == family)
     }
 
-    /// Lets `tenant` in, or changes what it brought.
-    pub fn put(&mut self, address: IpAddr, tenant: Tenant) {
-        let tenants = self.by_address.entry(address).or_insert_with(|| Vec::with_capacity(1));
-        let before = match tenants.iter_mut().find(|other| other.key == tenant.key) {
-            Some(mine) => std::mem::replace(mine, tenant.clone()).share,
-            None => {
-                tenants.push(tenant.clone());
-                None
-            }
-        };
-        if before != tenant.share {
-            before.iter().for_each(|share| self.regroup(address, share));
-            tenant.share.iter().for_each(|share| self.regroup(address, share));
+    /// Lets `key` in, or changes what it brought.
+    pub fn put(&mut self, address: IpAddr, key: &ServiceKey, share: Option<Arc<Share>>) {
+        let before = self.shares.insert((address, key.clone()), share.clone()).flatten();
+        if before != share {
+            before.into_iter().chain(share).for_each(|share| self.regroup(address, &share));
         }
     }
 
-    /// Lets `key` out.
-    pub fn remove(&mut self, address: IpAddr, key: &ServiceKey) -> Option<Tenant> {
-        let tenants = self.by_address.get_mut(&address)?;
-        let gone = tenants.remove(tenants.iter().position(|tenant| tenant.key == *key)?);
-        if tenants.is_empty() {
-            self.by_address.remove(&address);
-        }
-        gone.share.iter().for_each(|share| self.regroup(address, share));
-        Some(gone)
+    /// Lets `key` out. Says whether it was there.
+    pub fn remove(&mut self, address: IpAddr, key: &ServiceKey) -> bool {
+        let gone = self.shares.remove(&(address, key.clone()));
+        gone.iter().flatten().for_each(|share| self.regroup(address, share));
+        gone.is_some()
     }
 
     /// Whether `address` belongs to the group of this key.
     fn regroup(&mut self, address: IpAddr, share: &Share) {
-        let is_of = |tenant: &Tenant| tenant.share.as_ref().is_some_and(|other| other.key == share.key);
-        if self.of(address).iter().any(is_of) {
+        if self.of(address).any(|(_, other)| other.is_some_and(|other| other.key == share.key)) {
             self.groups.entry(share.key.clone()).or_default().insert(address);
         } else if let Some(group) = self.groups.get_mut(&share.key) {
             group.remove(&address);

@@ -1,24 +1,28 @@
 //! What the allocator is told and what it answers.
 
-use super::{Refusal, Reserved, Rest, sharing::Share};
+use super::{Refusal, Reserved, Rest, ServiceKey, sharing::Share};
 use crate::{
     addr::Family,
     config::{Config, Labels},
 };
+use arcstr::ArcStr;
 use std::{net::IpAddr, sync::Arc};
 
-/// Namespace and name of a Service.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServiceKey {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
+/// `spec.ipFamilies`: one or both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Families {
+    /// The first.
+    pub first: Family,
+    /// Whether the other one follows.
+    pub both: bool,
 }
 
-impl std::fmt::Display for ServiceKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
+/// As they are listed; none is treated as IPv4.
+impl FromIterator<Family> for Families {
+    fn from_iter<I: IntoIterator<Item = Family>>(families: I) -> Self {
+        let mut families = families.into_iter();
+        let first = families.next().unwrap_or(Family::V4);
+        Self { first, both: families.any(|other| other != first) }
     }
 }
 
@@ -44,13 +48,20 @@ pub struct Request {
     pub malformed: Option<String>,
 }
 
-/// What the allocator needs to know of one Service.
+impl Request {
+    /// As a Service has it: most ask for nothing.
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
+}
+
+/// What the allocator needs to know of one Service. There are thousands: what few have is in a box.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Service {
     /// Namespace and name.
     pub key: ServiceKey,
     /// The object's UID: a new one under the same name is another Service.
-    pub uid: String,
+    pub uid: ArcStr,
     /// `creationTimestamp`, in seconds since 1970.
     pub created: i64,
     /// Whether it is ours to serve: type LoadBalancer, our class, not being deleted.
@@ -59,32 +70,39 @@ pub struct Service {
     pub elsewhere: bool,
     /// Its labels.
     pub labels: Labels,
-    /// `spec.ipFamilies`, in order; empty is treated as IPv4.
-    pub families: Vec<Family>,
+    /// `spec.ipFamilies`.
+    pub families: Families,
     /// `spec.ipFamilyPolicy`.
     pub policy: FamilyPolicy,
-    /// What the user asked for.
-    pub request: Request,
+    /// What the user asked for; none: nothing in particular.
+    pub request: Option<Box<Request>>,
     /// With which others it would share an address; none: with nobody.
     pub share: Option<Arc<Share>>,
     /// The record annotation: the pools that its addresses came from.
-    pub record: Option<String>,
+    pub record: Option<ArcStr>,
     /// The addresses in its status.
-    pub status: Vec<IpAddr>,
+    pub status: Box<[IpAddr]>,
     /// The status has an entry that is no address (a hostname).
     pub foreign_status: bool,
     /// Whether it carries the finalizer, which other implementations use, too.
     pub finalizer: bool,
 }
 
+impl Service {
+    /// What the user asked for.
+    pub fn request(&self) -> &Request {
+        static NOTHING: Request = Request { pool: None, addresses: Vec::new(), malformed: None };
+        self.request.as_deref().unwrap_or(&NOTHING)
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "nearly every event is the large one")]
 pub enum Event {
     /// A configuration was accepted.
     Configured(Arc<Config>),
     /// A Service was seen: new, changed, or the same again.
-    Applied(Service),
+    Applied(Arc<Service>),
     /// A Service is gone from the API server: there is nothing of it left to write, and what it held is free.
     Deleted(ServiceKey),
     /// A namespace has these labels; none: it is gone.
@@ -112,11 +130,11 @@ pub enum Decision {
         /// The Service.
         key: ServiceKey,
         /// Its UID.
-        uid: String,
+        uid: ArcStr,
         /// IPv4 first.
         addresses: Vec<IpAddr>,
         /// The record annotation's value: the pool's name (two, comma-separated, where two pools gave an address each).
-        record: String,
+        record: ArcStr,
         /// The Service keeps what it has although something no longer fits (its pool was edited, a new request cannot be
         /// had): why.
         kept: Option<Refusal>,
@@ -126,7 +144,7 @@ pub enum Decision {
         /// The Service.
         key: ServiceKey,
         /// Its UID.
-        uid: String,
+        uid: ArcStr,
         /// Why, and what to change.
         refusal: Refusal,
     },
@@ -136,7 +154,7 @@ pub enum Decision {
         /// The Service.
         key: ServiceKey,
         /// Its UID.
-        uid: String,
+        uid: ArcStr,
         /// What it held.
         addresses: Vec<IpAddr>,
         /// The status is another implementation's to write, and stays as it is.
@@ -148,7 +166,7 @@ pub enum Decision {
         /// The Service.
         key: ServiceKey,
         /// Its UID.
-        uid: String,
+        uid: ArcStr,
         /// Why, and what to change.
         refusal: Refusal,
     },

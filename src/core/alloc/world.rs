@@ -15,28 +15,33 @@ pub(super) fn configuration(text: &str) -> Arc<Config> {
 }
 
 pub(super) fn key(name: &str) -> ServiceKey {
-    ServiceKey { namespace: "test".into(), name: name.into() }
+    ServiceKey::new("test", name)
 }
 
 pub(super) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
+/// It was seen like this.
+pub(super) fn seen(service: Service) -> Event {
+    Event::Applied(Arc::new(service))
+}
+
 /// A Service of one family, IPv4, that nobody has served yet. Its age is its name: a is older than b.
 pub(super) fn service(name: &str) -> Service {
     Service {
         key: key(name),
-        uid: format!("uid-{name}"),
+        uid: format!("uid-{name}").into(),
         created: name.bytes().fold(0, |sum, byte| sum * 256 + i64::from(byte)),
         managed: true,
         elsewhere: false,
         labels: Labels::default(),
-        families: vec![Family::V4],
+        families: Families { first: Family::V4, both: false },
         share: None,
         policy: FamilyPolicy::SingleStack,
-        request: Request::default(),
+        request: None,
         record: None,
-        status: Vec::new(),
+        status: Box::default(),
         foreign_status: false,
         finalizer: false,
     }
@@ -45,13 +50,13 @@ pub(super) fn service(name: &str) -> Service {
 /// What tables say about a Service, in few words.
 impl Service {
     pub(super) fn families(mut self, policy: FamilyPolicy, families: &[Family]) -> Self {
-        (self.policy, self.families) = (policy, families.to_vec());
+        (self.policy, self.families) = (policy, families.iter().copied().collect());
         self
     }
 
     pub(super) fn asks(mut self, pool: Option<&str>, addresses: &[&str]) -> Self {
         let addresses = addresses.iter().map(|address| ip(address)).collect();
-        self.request = Request { pool: pool.map(str::to_owned), addresses, malformed: None };
+        self.request = Request { pool: pool.map(str::to_owned), addresses, malformed: None }.boxed();
         self
     }
 
@@ -62,8 +67,8 @@ impl Service {
 
     /// Of another namespace, which tables name by the Service's name alone.
     pub(super) fn of(mut self, namespace: &str) -> Self {
-        self.key.namespace = namespace.into();
-        self.uid = format!("uid-{namespace}-{}", self.key.name);
+        self.uid = format!("uid-{namespace}-{}", self.key.name()).into();
+        self.key = ServiceKey::new(namespace, self.key.name());
         self
     }
 
@@ -95,7 +100,7 @@ impl Service {
 
     /// As we have left it.
     pub(super) fn holds(mut self, record: &str, addresses: &[&str]) -> Self {
-        (self.record, self.finalizer) = (Some(record.to_owned()), true);
+        (self.record, self.finalizer) = (Some(record.into()), true);
         self.shows(addresses)
     }
 
@@ -103,12 +108,12 @@ impl Service {
     pub(super) fn write(&mut self, decision: &Decision) {
         match decision {
             Decision::Assign { addresses, record, .. } => {
-                (self.status, self.record) = (addresses.clone(), Some(record.clone()));
+                (self.status, self.record) = (addresses.clone().into(), Some(record.clone()));
                 (self.finalizer, self.foreign_status) = (true, false);
             }
             Decision::Release { leaves_status: true, .. } => (self.record, self.finalizer) = (None, false),
             Decision::Release { .. } => {
-                (self.status, self.record) = (Vec::new(), None);
+                (self.status, self.record) = (Box::default(), None);
                 (self.finalizer, self.foreign_status) = (false, false);
             }
             Decision::Refuse { .. } | Decision::Lost { .. } => {}
@@ -121,14 +126,16 @@ impl Service {
 pub(super) fn show(decision: &Decision) -> String {
     match decision {
         Decision::Assign { key, addresses, record, kept: None, .. } => {
-            format!("{}: {} of {record}", key.name, list(addresses))
+            format!("{}: {} of {record}", key.name(), list(addresses))
         }
         Decision::Assign { key, addresses, record, kept: Some(kept), .. } => {
-            format!("{}: {} of {record}, kept: {}", key.name, list(addresses), kept.reason())
+            format!("{}: {} of {record}, kept: {}", key.name(), list(addresses), kept.reason())
         }
-        Decision::Refuse { key, refusal, .. } => format!("{}: refused: {}", key.name, refusal.reason()),
-        Decision::Lost { key, refusal, .. } => format!("{}: lost: {}", key.name, refusal.reason()),
-        Decision::Release { key, addresses, .. } => format!("{}: released {}", key.name, list(addresses)).trim().into(),
+        Decision::Refuse { key, refusal, .. } => format!("{}: refused: {}", key.name(), refusal.reason()),
+        Decision::Lost { key, refusal, .. } => format!("{}: lost: {}", key.name(), refusal.reason()),
+        Decision::Release { key, addresses, .. } => {
+            format!("{}: released {}", key.name(), list(addresses)).trim().into()
+        }
     }
 }
 
@@ -148,6 +155,8 @@ pub(super) struct World {
     pub now: Duration,
     /// The conditions: what was said last on each object.
     said: BTreeMap<ServiceKey, String>,
+    /// What was decided last of each.
+    pub decided: BTreeMap<ServiceKey, Decision>,
 }
 
 impl World {
@@ -208,8 +217,9 @@ impl World {
         let before = self.objects.insert(service.key.clone(), service.clone());
         if before.is_some_and(|before| before.uid != service.uid) {
             self.said.remove(&service.key);
+            self.decided.remove(&service.key);
         }
-        self.apply(Event::Applied(service))
+        self.apply(seen(service))
     }
 
     /// A change of what is there.
@@ -221,6 +231,7 @@ impl World {
     pub fn delete(&mut self, name: &str) -> Vec<String> {
         self.objects.remove(&key(name));
         self.said.remove(&key(name));
+        self.decided.remove(&key(name));
         self.apply(Event::Deleted(key(name)))
     }
 
@@ -232,13 +243,14 @@ impl World {
             Event::Namespace { name: "test".into(), labels: Some(self.namespace.clone()) },
             Event::Configured(self.config.clone().expect("a world with a configuration")),
         ];
-        own.into_iter().chain(self.objects.values().cloned().map(Event::Applied)).collect()
+        own.into_iter().chain(self.objects.values().cloned().map(seen)).collect()
     }
 
     /// A new process with the same objects and configuration. Gives what is news to the objects.
     pub fn restart(&mut self) -> Vec<String> {
         let events = self.first_events();
         self.allocator = Allocator::new();
+        self.decided.clear();
         for event in events {
             assert_eq!(self.apply(event), [""; 0]);
         }
@@ -257,10 +269,12 @@ impl World {
         while let Some(event) = events.pop_front() {
             let decided = self.allocator.apply(event, self.now);
             let first = shown.len();
+            let others = decided.iter().filter(|decision| !matches!(decision, Decision::Lost { .. }));
+            self.decided.extend(others.map(|decision| (decision.about().0.clone(), decision.clone())));
             // Writes overtake each other: the last that was decided arrives first.
             for decision in decided.iter().rev() {
                 shown.insert(first, (show(decision), self.write(decision)));
-                events.push_back(Event::Applied(self.objects[decision.about().0].clone()));
+                events.push_back(seen(self.objects[decision.about().0].clone()));
             }
             assert!(shown.len() < 1000, "no end: {shown:?}");
         }
@@ -293,7 +307,7 @@ impl World {
         let before = object.clone();
         object.write(decision);
         let (line, record) = (show(decision), before.record.as_deref().unwrap_or_default());
-        let usual = || format!("{}: {} of {record}", key.name, list(&before.status));
+        let usual = || format!("{}: {} of {record}", key.name(), list(&before.status));
         let said = self.said.insert(key.clone(), line.clone()).unwrap_or_else(usual);
         *object != before || said != line
     }

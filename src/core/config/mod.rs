@@ -110,7 +110,7 @@ struct Index {
 
 impl Index {
     fn new(pools: &[Pool]) -> Self {
-        let by_name = pools.iter().enumerate().map(|(position, pool)| (pool.name.clone(), position)).collect();
+        let by_name = pools.iter().enumerate().map(|(position, pool)| (pool.name.to_string(), position)).collect();
         let ranges = |(position, pool): (usize, &Pool)| {
             let range = move |range: &Range| ((range.family, range.first), (range.last, position));
             pool.listed.iter().map(range).collect::<Vec<_>>()

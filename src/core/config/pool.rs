@@ -8,6 +8,7 @@ use super::{
     tree::Node,
 };
 use crate::addr::{AddressSet, Block, Family, Range};
+use arcstr::ArcStr;
 use ipnet::IpNet;
 use std::{collections::BTreeMap, net::IpAddr};
 
@@ -15,7 +16,7 @@ use std::{collections::BTreeMap, net::IpAddr};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pool {
     /// Its name.
-    pub name: String,
+    pub name: ArcStr,
     /// Whether a Service that asks for no pool may get one of its addresses.
     pub auto_assign: bool,
     /// Higher ones are looked at first.
@@ -110,7 +111,7 @@ pub(super) fn read_pools<'a>(
         let per_namespace = fields.integer(findings, "perNamespace", "a whole number from 0 to 4294967295");
         let (listed, addresses) = read_addresses(&fields, &mut entries, findings);
         if let Some(name) = name {
-            let name = name.to_owned();
+            let name = name.into();
             pools.push(Pool { name, auto_assign, priority, admission, sharing, per_namespace, addresses, listed });
         }
     }

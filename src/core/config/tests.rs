@@ -90,7 +90,7 @@ fn pools_are_looked_at_by_priority_then_name_however_they_are_listed() {
     };
     let (b, a, z) = (pool("b", 1, 0), pool("a", 2, 0), pool("z", 3, 5));
     for text in [format!("pools:\n{b}{a}{z}"), format!("pools:\n{z}{b}{a}")] {
-        let names: Vec<String> = accept(&text).pools.into_iter().map(|pool| pool.name).collect();
+        let names: Vec<String> = accept(&text).pools.into_iter().map(|pool| pool.name.to_string()).collect();
         assert_eq!(names, ["z", "a", "b"]);
     }
 }

@@ -22,7 +22,7 @@ fn an_edit_of_the_pools_moves_nothing() {
         assert_eq!(world.configure(&after), expected, "{after}");
         assert_eq!(world.restart(), NONE, "{after}");
         let healed = world.configure(&before);
-        assert_eq!(world.objects[&key("a")].status, [ip("198.51.100.1")], "{after}");
+        assert_eq!(world.objects[&key("a")].status[..], [ip("198.51.100.1")], "{after}");
         assert_eq!(healed.len(), expected.len(), "{after}: {healed:?}");
         assert_eq!(world.put(service("b")), ["b: 198.51.100.2 of a"], "{after}");
     }

@@ -15,7 +15,7 @@ fn a_namespace_gets_so_many_addresses_of_a_pool_and_then_its_own_refusal() {
     assert_eq!(world.put(service("e").of("elsewhere")), ["e: 198.51.100.3 of a"]);
     assert_eq!(world.restart(), NONE);
     // What another namespace gives up does not help.
-    assert_eq!(world.apply(Event::Deleted(ServiceKey { namespace: "elsewhere".into(), name: "e".into() })), NONE);
+    assert_eq!(world.apply(Event::Deleted(ServiceKey::new("elsewhere", "e"))), NONE);
     assert_eq!(world.delete("a"), ["c: 198.51.100.1 of a"]);
     assert_eq!(world.delete("b"), ["d: 198.51.100.7 of a"]);
 }

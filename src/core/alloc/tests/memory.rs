@@ -122,11 +122,9 @@ fn what_is_live_does_not_rest_whatever_was_remembered() {
     let rest = Rest { address: ip("198.51.100.1"), key, since: world.now };
     world.allocator = Allocator::new();
     let config = configuration(&resting("198.51.100.1-198.51.100.2"));
-    for event in [
-        Event::Remembered(vec![rest]),
-        Event::Configured(config),
-        Event::Applied(world.objects[&self::key("a")].clone()),
-    ] {
+    for event in
+        [Event::Remembered(vec![rest]), Event::Configured(config), seen(world.objects[&self::key("a")].clone())]
+    {
         assert_eq!(world.apply(event), NONE);
     }
     world.apply(Event::Synced);
@@ -153,9 +151,9 @@ fn an_edit_of_the_times_is_followed() {
 #[test]
 fn nothing_is_decided_before_the_memory_is_read() {
     let mut world = World::default();
-    for event in [Event::Configured(configuration(DUAL)), Event::Applied(service("a")), Event::Synced] {
+    for event in [Event::Configured(configuration(DUAL)), seen(service("a")), Event::Synced] {
         if let Event::Applied(service) = &event {
-            world.objects.insert(service.key.clone(), service.clone());
+            world.objects.insert(service.key.clone(), (**service).clone());
         }
         assert_eq!(world.apply(event), NONE);
     }

@@ -39,7 +39,7 @@ fn of_both(policy: FamilyPolicy, name: &str) -> Service {
 fn nothing_is_decided_before_all_services_and_a_configuration_are_seen() {
     let config = configuration(DUAL);
     let assign = vec!["a: 198.51.100.1 of dual".to_owned()];
-    let seen = Event::Applied(service("a"));
+    let seen = seen(service("a"));
     for events in [
         [seen.clone(), Event::Synced, Event::Configured(config.clone())],
         [Event::Configured(config.clone()), seen.clone(), Event::Synced],
@@ -111,7 +111,7 @@ fn a_refusal_says_how_full_the_pools_are() {
     for name in ["a", "b", "c"] {
         world.put(service(name));
     }
-    let decided = world.allocator.apply(Event::Applied(service("d")), world.now);
+    let decided = world.allocator.apply(seen(service("d")), world.now);
     let usage = |pool: &str, used| Usage { pool: pool.into(), family: V4, used, resting: 0, total: used };
     let refusal = Refusal::Exhausted { usage: vec![usage("a", 2), usage("b", 1)] };
     assert!(refusal.to_string().contains("pool a (2 of 2 IPv4 addresses in use), pool b (1 of 1"), "{refusal}");
@@ -122,7 +122,7 @@ fn a_refusal_says_how_full_the_pools_are() {
 fn without_a_pool_to_use_a_refusal_says_which_there_are() {
     assert_eq!(World::new("").put(service("a")), ["a: refused: NoPools"]);
     let mut world = World::new(&pools(&["chosen: [198.51.100.1], autoAssign: false"]));
-    let decided = world.allocator.apply(Event::Applied(service("a")), world.now);
+    let decided = world.allocator.apply(seen(service("a")), world.now);
     let refusal = Refusal::NoAutoAssign { pools: vec!["chosen".into()] };
     assert_eq!(decided, [Decision::Refuse { key: key("a"), uid: "uid-a".into(), refusal }]);
 }
@@ -131,7 +131,7 @@ fn without_a_pool_to_use_a_refusal_says_which_there_are() {
 fn messages_stay_short_however_much_is_configured() {
     let many: Vec<String> = (0..100).map(|n| format!("p{n}: [198.51.100.{n}], autoAssign: false")).collect();
     let mut world = World::new(&pools(&many.iter().map(String::as_str).collect::<Vec<_>>()));
-    let decided = world.allocator.apply(Event::Applied(service("a")), world.now);
+    let decided = world.allocator.apply(seen(service("a")), world.now);
     let [Decision::Refuse { refusal, .. }] = &decided[..] else { panic!("{decided:?}") };
     assert!(refusal.to_string().ends_with("and 96 more"), "{refusal}");
 }

@@ -52,18 +52,18 @@ fn a_released_address_is_nobody_elses_until_the_object_shows_the_release() {
         world.put(service("b"));
         let mut left = world.objects[&key("a")].clone().shows(shown);
         left.managed = false;
-        assert_eq!(unwritten(&mut world, Event::Applied(left.clone())), ["a: released 198.51.100.1"], "{what}");
+        assert_eq!(unwritten(&mut world, seen(left.clone())), ["a: released 198.51.100.1"], "{what}");
         // Neither another look at either Service nor a new one nor another configuration changes that.
-        assert_eq!(unwritten(&mut world, Event::Applied(service("b"))), NONE, "{what}");
-        assert_eq!(unwritten(&mut world, Event::Applied(left.clone())), ["a: released 198.51.100.1"], "{what}");
+        assert_eq!(unwritten(&mut world, seen(service("b"))), NONE, "{what}");
+        assert_eq!(unwritten(&mut world, seen(left.clone())), ["a: released 198.51.100.1"], "{what}");
         let asks = service("c").asks(None, &["198.51.100.1"]);
-        assert_eq!(unwritten(&mut world, Event::Applied(asks)), ["c: refused: AddressInUse"], "{what}");
+        assert_eq!(unwritten(&mut world, seen(asks)), ["c: refused: AddressInUse"], "{what}");
         let same = configuration(&pools(&["a: [198.51.100.1]", "b: [203.0.113.1], autoAssign: false"]));
         let told = unwritten(&mut world, Event::Configured(same));
         assert_eq!(told, ["a: released 198.51.100.1"], "{what}");
         let mut written = left;
         (written.record, written.finalizer) = (None, false);
-        let told = unwritten(&mut world, Event::Applied(written.shows(&[])));
+        let told = unwritten(&mut world, seen(written.shows(&[])));
         assert_eq!(told, ["b: 198.51.100.1 of a"], "{what}");
     }
 }
@@ -75,7 +75,7 @@ fn a_released_address_is_free_when_the_object_is_gone() {
     world.put(service("b"));
     let mut left = world.objects[&key("a")].clone();
     left.managed = false;
-    assert_eq!(unwritten(&mut world, Event::Applied(left)), ["a: released 198.51.100.1"]);
+    assert_eq!(unwritten(&mut world, seen(left)), ["a: released 198.51.100.1"]);
     assert_eq!(unwritten(&mut world, Event::Deleted(key("a"))), ["b: 198.51.100.1 of a"]);
 }
 
@@ -85,11 +85,11 @@ fn an_address_that_is_left_for_another_is_nobody_elses_until_the_object_shows_th
     world.put(service("a"));
     world.put(service("b"));
     let moving = world.objects[&key("a")].clone().asks(Some("b"), &[]);
-    assert_eq!(unwritten(&mut world, Event::Applied(moving.clone())), ["a: 203.0.113.1 of b"]);
+    assert_eq!(unwritten(&mut world, seen(moving.clone())), ["a: 203.0.113.1 of b"]);
     // A wiped status is no word of ours: the write that says the old address may be on its way.
-    assert_eq!(unwritten(&mut world, Event::Applied(moving.clone().shows(&[]))), ["a: 203.0.113.1 of b"]);
+    assert_eq!(unwritten(&mut world, seen(moving.clone().shows(&[]))), ["a: 203.0.113.1 of b"]);
     let moved = moving.clone().holds("b", &["203.0.113.1"]);
-    assert_eq!(unwritten(&mut world, Event::Applied(moved)), ["b: 198.51.100.1 of a"]);
+    assert_eq!(unwritten(&mut world, seen(moved)), ["b: 198.51.100.1 of a"]);
 }
 
 #[test]
@@ -101,10 +101,10 @@ fn who_wants_its_address_back_before_it_is_let_go_has_it() {
     let before = world.objects[&key("a")].clone();
     let mut left = before.clone().shows(&[]);
     left.managed = false;
-    assert_eq!(unwritten(&mut world, Event::Applied(left)), ["a: released 198.51.100.2"]);
+    assert_eq!(unwritten(&mut world, seen(left)), ["a: released 198.51.100.2"]);
     // The status is wiped, and .1 is free, too.
-    assert_eq!(unwritten(&mut world, Event::Applied(before.clone().shows(&[]))), ["a: 198.51.100.2 of a"]);
-    let asks = |address| Event::Applied(before.clone().asks(None, &[address]));
+    assert_eq!(unwritten(&mut world, seen(before.clone().shows(&[]))), ["a: 198.51.100.2 of a"]);
+    let asks = |address| seen(before.clone().asks(None, &[address]));
     assert_eq!(unwritten(&mut world, asks("198.51.100.1")), ["a: 198.51.100.1 of a"]);
     assert_eq!(unwritten(&mut world, asks("198.51.100.2")), ["a: 198.51.100.2 of a"]);
 }
@@ -128,9 +128,8 @@ fn a_service_that_comes_back_before_its_release_is_written_is_assigned_anew() {
     let held = world.objects[&key("a")].clone();
     let mut unmanaged = held.clone();
     unmanaged.managed = false;
-    let mut apply = |service| -> Vec<String> {
-        world.allocator.apply(Event::Applied(service), world.now).iter().map(show).collect()
-    };
+    let mut apply =
+        |service| -> Vec<String> { world.allocator.apply(seen(service), world.now).iter().map(show).collect() };
     assert_eq!(apply(unmanaged), ["a: released 198.51.100.1"]);
     assert_eq!(apply(held), ["a: 198.51.100.1 of dual"]);
 }

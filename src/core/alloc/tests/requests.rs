@@ -82,8 +82,9 @@ fn a_request_is_served_or_refused_with_the_reason() {
 fn a_request_that_cannot_be_understood_is_refused_in_its_own_words() {
     let mut world = World::new(DUAL);
     let mut malformed = service("a");
-    malformed.request.malformed = Some("landfall.dev/addresses: \"x\" is no address".into());
-    let decided = world.allocator.apply(Event::Applied(malformed), world.now);
+    let words = "landfall.dev/addresses: \"x\" is no address";
+    malformed.request = Request { malformed: Some(words.into()), ..Request::default() }.boxed();
+    let decided = world.allocator.apply(seen(malformed), world.now);
     let [Decision::Refuse { refusal, .. }] = &decided[..] else { panic!("{decided:?}") };
     assert!(refusal.to_string().contains("\"x\" is no address"), "{refusal}");
 }

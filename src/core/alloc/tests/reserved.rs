@@ -34,7 +34,7 @@ fn a_refusal_counts_no_reserved_address() {
     let mut world = World::new(&pools(&["a: [198.51.100.1-198.51.100.2]"]));
     reserve(&mut world, "198.51.100.1");
     world.put(service("a"));
-    let decided = world.allocator.apply(Event::Applied(service("b")), world.now);
+    let decided = world.allocator.apply(seen(service("b")), world.now);
     let usage = vec![Usage { pool: "a".into(), family: V4, used: 1, resting: 0, total: 1 }];
     let refusal = Refusal::Exhausted { usage };
     assert_eq!(decided, [Decision::Refuse { key: key("b"), uid: "uid-b".into(), refusal }]);

@@ -48,7 +48,7 @@ fn a_pool_that_does_not_admit_gives_nothing_be_it_asked_or_not() {
 #[test]
 fn a_refusal_says_what_keeps_the_service_out() {
     let mut world = World::new(RESTRICTED);
-    let refused = |world: &mut World, service| match &world.allocator.apply(Event::Applied(service), world.now)[..] {
+    let refused = |world: &mut World, service| match &world.allocator.apply(seen(service), world.now)[..] {
         [Decision::Refuse { refusal, .. }] => refusal.to_string(),
         decided => panic!("{decided:?}"),
     };

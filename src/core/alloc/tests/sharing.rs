@@ -173,7 +173,7 @@ fn the_member_that_changes_loses_and_its_neighbours_keep_theirs() {
         world.put(service("b").shares("k", &[443]));
         assert_eq!(world.edit("b", change), [&*lost, "b: 198.51.100.2 of a"]);
         assert_eq!(world.edit("b", |b| b), NONE);
-        assert_eq!(world.objects[&key("a")].status, [ip("198.51.100.1")]);
+        assert_eq!(world.objects[&key("a")].status[..], [ip("198.51.100.1")]);
 
         // There is no other: it waits, and says why, until it fits again.
         let mut world = single();

@@ -7,8 +7,8 @@ fn what_others_wipe_is_written_again() {
     let mut world = World::new(DUAL);
     let assigned = world.put(service("a"));
     for wipe in [
-        |s: &mut Service| s.status.clear(),
-        |s: &mut Service| s.status = vec![ip("203.0.113.1")],
+        |s: &mut Service| s.status = Box::default(),
+        |s: &mut Service| s.status = [ip("203.0.113.1")].into(),
         |s: &mut Service| s.record = None,
         |s: &mut Service| s.finalizer = false,
         |s: &mut Service| s.foreign_status = true,
@@ -76,13 +76,13 @@ fn what_another_class_serves_loses_what_we_left_on_it_and_keeps_its_status() {
     world.put(service("b"));
     assert_eq!(world.edit("a", leave), ["a: released 198.51.100.1", "b: 198.51.100.1 of a"]);
     let object = &world.objects[&key("a")];
-    assert!(!object.finalizer && object.record.is_none() && object.status == [ip("198.51.100.1")], "{object:?}");
+    assert!(!object.finalizer && object.record.is_none() && *object.status == [ip("198.51.100.1")], "{object:?}");
     assert_eq!(world.edit("a", |a| a), NONE);
     // After a restart the record alone tells.
     let marked = leave(service("c").holds("a", &["198.51.100.2"]));
     world.objects.insert(key("c"), marked);
     assert_eq!(world.restart(), ["c: released 198.51.100.2"]);
-    assert_eq!(world.objects[&key("c")].status, [ip("198.51.100.2")]);
+    assert_eq!(world.objects[&key("c")].status[..], [ip("198.51.100.2")]);
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_foreign_status_that_goes_away_leaves_a_service_to_serve() {
     let mut world = World::new(DUAL);
     assert_eq!(world.put(service("a").shows(&["203.0.113.7"])), ["a: refused: ForeignStatus"]);
     let object = &world.objects[&key("a")];
-    assert!(!object.finalizer && object.record.is_none() && object.status == [ip("203.0.113.7")], "{object:?}");
+    assert!(!object.finalizer && object.record.is_none() && *object.status == [ip("203.0.113.7")], "{object:?}");
     assert_eq!(world.edit("a", |a| a), NONE);
     assert_eq!(world.restart(), NONE);
     assert_eq!(world.edit("a", |a| a.shows(&[])), ["a: 198.51.100.1 of dual"]);
