@@ -117,6 +117,11 @@ impl<K: Ord + Clone> Queue<K> {
         }
     }
 
+    /// Whether `key` waits, flies, or was written lately.
+    pub fn knows(&self, key: &K) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// The object of `key` is gone.
     pub fn forget(&mut self, key: &K) {
         if let Some(entry) = self.entries.remove(key) {

@@ -189,8 +189,8 @@ impl State {
                 let key = service.alloc.key.clone();
                 let event = Event::Applied(service.alloc.clone());
                 self.services.insert(key.clone(), service);
-                self.queue.push(&key, true);
                 self.decide(event, wall);
+                self.look(&key, true, wall);
                 if self.is_astray(&key) {
                     self.queue.hurry(&key);
                 }
@@ -227,13 +227,31 @@ impl State {
             if let Decision::Lost { uid, refusal, .. } = &decision {
                 self.to_tell.push((About::Service(key, uid.clone()), loss(refusal)));
             } else if self.services.contains_key(&key) {
-                self.queue.push(&key, false);
                 if let Decision::Release { .. } = decision {
-                    self.releases.insert(key, Release { decision, is_flying: false });
+                    self.releases.insert(key.clone(), Release { decision, is_flying: false });
                 } else {
                     self.releases.remove(&key);
                 }
+                self.look(&key, false, wall);
             }
+        }
+    }
+
+    /// Something is new about a Service; `newer`: its object. With nothing to write it does not wait in the queue: that would be
+    /// nearly all when a leader starts.
+    fn look(&mut self, key: &ServiceKey, newer: bool, wall: Timestamp) {
+        let is_under_way = self.queue.knows(key) || self.releases.contains_key(key);
+        if is_under_way || self.plan(key, wall).is_some() {
+            self.queue.push(key, newer);
+        }
+    }
+
+    fn plan(&self, key: &ServiceKey, wall: Timestamp) -> Option<Plan> {
+        let service = self.services.get(key)?;
+        let release = self.releases.get(key).map(|release| &release.decision);
+        match release.filter(|release| release.about().1 == service.alloc.uid.as_str()) {
+            Some(release) => plan(service, Some(release), wall),
+            None => plan(service, self.allocator.conclusion(key).as_ref(), wall),
         }
     }
 
@@ -248,20 +266,12 @@ impl State {
             return None;
         }
         while let Some(flight) = self.queue.next(now) {
-            let key = &flight.key;
-            if let Some(service) = self.services.get(key) {
-                let release = self.releases.get_mut(key);
-                let release = release.filter(|release| release.decision.about().1 == service.alloc.uid.as_str());
-                let plan = match release {
-                    Some(release) => {
-                        release.is_flying = true;
-                        plan(service, Some(&release.decision), wall)
-                    }
-                    None => plan(service, self.allocator.conclusion(key).as_ref(), wall),
-                };
-                if let Some(plan) = plan {
-                    return Some(Write { uid: service.alloc.uid.clone(), flight, plan });
-                }
+            let plan = self.plan(&flight.key, wall);
+            if let Some(release) = self.releases.get_mut(&flight.key) {
+                release.is_flying = true;
+            }
+            if let (Some(plan), Some(service)) = (plan, self.services.get(&flight.key)) {
+                return Some(Write { uid: service.alloc.uid.clone(), flight, plan });
             }
             self.done(&flight, Outcome::Unneeded, now);
         }

@@ -31,7 +31,7 @@ pub fn created(services: usize) -> Result<u64> {
         server.now += Duration::from_secs(1) / PER_SECOND;
         server.put(object(number))?;
     }
-    Ok(resident()?.saturating_sub(before) / services as u64)
+    server.end(before, services)
 }
 
 /// How many bytes one of so many Services costs that are there when the controller starts, served by the one before it.
@@ -49,7 +49,7 @@ pub fn listed(services: usize) -> Result<u64> {
     while let Some(write) = server.state.next(server.now, wall()) {
         server.state.done(&write.flight, Outcome::Written, server.now);
     }
-    Ok(resident()?.saturating_sub(before) / services as u64)
+    server.end(before, services)
 }
 
 /// An API server and the leader beside it.
@@ -73,6 +73,13 @@ impl Server {
         for change in self.names.changes(event, |object| Service::new(object, None)) {
             self.state.observe(change, wall());
         }
+    }
+
+    /// How many bytes each of so many Services has cost since `before`. They stay: what is freed would hide what is measured next.
+    fn end(self, before: u64, services: usize) -> Result<u64> {
+        let bytes = resident()?.saturating_sub(before) / services as u64;
+        std::mem::forget(self);
+        Ok(bytes)
     }
 
     /// Stores an object, and what is written of it.

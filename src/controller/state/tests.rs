@@ -181,6 +181,8 @@ fn a_restart_writes_nothing_and_moves_nothing() {
     bench.settle();
     let before = bench.objects.clone();
     bench.restart(POOL);
+    // "c" waits for an address, and its condition says so: nobody waits for a write.
+    assert_eq!(bench.state.wait(now(), wall()), None);
     assert_eq!(bench.settle(), [""; 0]);
     assert_eq!(bench.objects, before);
 }
