@@ -24,8 +24,8 @@ const PER_SECOND: u32 = 1000;
 /// # Errors
 /// Where `/proc` does not say what this process holds, or an object cannot be read.
 pub fn created(services: usize) -> Result<u64> {
-    let before = resident()?;
     let mut server = Server::new();
+    let before = resident()?;
     server.tell(Event::InitDone);
     for number in 0..services {
         server.now += Duration::from_secs(1) / PER_SECOND;
@@ -39,8 +39,8 @@ pub fn created(services: usize) -> Result<u64> {
 /// # Errors
 /// As [`created`].
 pub fn listed(services: usize) -> Result<u64> {
-    let before = resident()?;
     let mut server = Server::new();
+    let before = resident()?;
     server.tell(Event::Init);
     for number in 0..services {
         server.tell(Event::InitApply(serde_json::from_value(served(number))?));

@@ -121,8 +121,8 @@ fn one_more(taken: usize) -> Samples {
 
 /// How many bytes one Service costs with its address.
 fn memory(services: usize) -> Result<u64> {
-    let before = resident()?;
     let mut allocator = ready("10.0.0.0/8");
+    let before = resident()?;
     for number in 0..services {
         allocator.apply(Event::Applied(Arc::new(service(number, Family::V4))), NOW);
     }
