@@ -4,12 +4,15 @@
 //! * [`addr`]: addresses, ranges and what is free in them.
 //! * [`alloc`]: which Service gets which address, and why another one gets none.
 //! * [`elect`]: heartbeats and claims heard on a segment become "answer for this address" and "stop".
+//! * [`responder`] and [`announcer`]: what is said to whom about the addresses that are answered for.
 //! * [`wire`]: the bytes of ARP, NDP and Landfall's own frames.
 //!
 //! Nothing here knows a clock, a socket, a thread or Kubernetes.
 
 pub mod addr;
 pub mod alloc;
+pub mod announcer;
 pub mod config;
 pub mod elect;
+pub mod responder;
 pub mod wire;

@@ -5,15 +5,13 @@
 //!  watches ─► desired (Inputs → Desired) ─► lan (links, segments, elections) ─► frames
 //!                                            └─► record ─► API server
 //! ```
-//! * [`desired`] and [`eligibility`] say which VIPs this node may answer for, and why not; [`responder`] and [`announcer`]
-//!   what is said to whom; all four are pure.
-//! * [`lan`] owns everything that touches the LAN, on a thread of its own; [`segment`] is one interface's part of it.
+//! * [`desired`] and [`eligibility`], both pure, say which VIPs this node may answer for, and why not.
+//! * [`lan`] owns everything that touches the LAN, on a thread of its own; [`segment`] is one interface's part of it. What is said
+//!   to whom is decided in `landfall_core`: its `responder` and `announcer`.
 
-pub mod announcer;
 pub mod desired;
 pub mod eligibility;
 pub mod lan;
-pub mod responder;
 pub mod segment;
 
 use crate::cluster::{
@@ -64,7 +62,7 @@ pub struct SpeakerArgs {
 /// Where there is no way to an API server at all, or the machine's network cannot be used. An API server that is away is
 /// waited for.
 pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<()> {
-    let speaker = SpeakerName::new(&args.node_name).context("--node-name: 1 to 253 bytes")?;
+    let speaker = SpeakerName::new(&args.node_name).context("--node-name")?;
     let client = client::connect(&client::find().await?)?;
     let (wanted, desired) = watch::channel(None);
     let record = Record { version: env!("CARGO_PKG_VERSION").into(), ..Record::default() };

@@ -5,11 +5,11 @@
 use super::{
     desired::{Desired, Reaches},
     eligibility,
-    responder::{self, Answer, Counters},
 };
 use crate::net::{Link, PacketSocket, Received, Traffic, is_link_down};
 use landfall_core::{
     elect::{Acquired, Election, Identity, Ignored, Input, Now, Output, Released, Timing},
+    responder::{self, Answer, Counters},
     wire::{
         ethernet::{Header, MacAddr},
         heartbeat::Frame,

@@ -4,14 +4,12 @@ use crate::{
     capture::{Capture, until},
     lan::{CLIENT_MAC, Lan, NODE_MAC},
 };
-use landfall::{
-    net::{Groups, PacketSocket},
-    speaker::{
-        announcer,
-        responder::{self, Answer, Counters},
-    },
+use landfall::net::{Groups, PacketSocket};
+use landfall_core::{
+    announcer,
+    responder::{self, Answer, Counters},
+    wire::ethernet::MacAddr,
 };
-use landfall_core::wire::ethernet::MacAddr;
 use std::{net::IpAddr, sync::mpsc, time::Duration};
 use tokio::sync::oneshot;
 

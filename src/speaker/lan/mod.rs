@@ -15,7 +15,6 @@ mod reconcile;
 mod report;
 
 use super::{
-    announcer::{self, Announcer, Place},
     desired::Desired,
     segment::{Change, LONGEST, Segment},
 };
@@ -24,7 +23,11 @@ use crate::{
     net::{Groups, LinkWatch, Links, Received, is_link_down, links},
     ops::clock,
 };
-use landfall_core::{elect::Now, wire::heartbeat::SpeakerName};
+use landfall_core::{
+    announcer::{self, Announcer, Place},
+    elect::Now,
+    wire::heartbeat::SpeakerName,
+};
 use reconcile::Sibling;
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -4,7 +4,7 @@
 //! address of ours, or the reason why nothing is done. Pure: who owns what is asked from the caller, the socket is the
 //! caller's too.
 
-use landfall_core::wire::{
+use crate::wire::{
     arp,
     ethernet::{self, BROADCAST, Frame, Header, MacAddr},
     ndp,

@@ -5,7 +5,7 @@
 //! entry less than a second ago, and a lost one costs a client more than the take-over took), then every minute for
 //! switches that have forgotten the station. All together keep to a pace, first announcements before repeated ones.
 
-use landfall_core::wire::{
+use crate::wire::{
     arp,
     ethernet::{Frame, MacAddr},
     ndp,
