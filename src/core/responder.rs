@@ -103,17 +103,18 @@ fn answer_ndp(
     if header.destination != mac && !header.destination.is_multicast() {
         return Err(Ignored::Destination);
     }
-    if !owns(packet.target.into()) {
-        return Err(match packet.message {
-            ndp::Message::Solicitation { .. } => Ignored::NotOwned,
-            ndp::Message::Advertisement { .. } => Ignored::NoQuestion,
-        });
-    }
     match packet.message {
         ndp::Message::Solicitation { link_layer, .. } => {
             let asker = link_layer.unwrap_or(header.source);
             if asker == mac {
                 return Err(Ignored::Own);
+            }
+            // Who asks from an address of ours has it for its own, as in ARP.
+            if owns(packet.source.into()) {
+                return Ok(Answer::Claimed { address: packet.source.into(), by: asker });
+            }
+            if !owns(packet.target.into()) {
+                return Err(Ignored::NotOwned);
             }
             // A neighbour that checks whether we can still be reached asks the target itself (RFC 4861, section 7.3.3).
             if packet.destination != packet.target && packet.destination != ndp::solicited_node(packet.target) {
@@ -123,6 +124,9 @@ fn answer_ndp(
             Ok(Answer::Reply(reply.emit(mac, station(reply.destination, asker))))
         }
         ndp::Message::Advertisement { link_layer, .. } => {
+            if !owns(packet.target.into()) {
+                return Err(Ignored::NoQuestion);
+            }
             let by = link_layer.unwrap_or(header.source);
             if by == mac { Err(Ignored::Own) } else { Ok(Answer::Claimed { address: packet.target.into(), by }) }
         }

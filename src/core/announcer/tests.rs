@@ -69,6 +69,28 @@ fn first_announcements_come_before_repeated_ones() {
 }
 
 #[test]
+fn however_many_vips_move_at_once_the_pace_holds_and_none_waits_for_another_to_be_told_twice() {
+    const MANY: u32 = 5000;
+    const SECOND: usize = 250;
+    let mut announcer = Announcer::default();
+    let places = (0..MANY).map(|n| Place { interface: 1, vip: std::net::Ipv4Addr::from(0xc612_0000 + n).into() });
+    places.clone().for_each(|place| announcer.acquire(place, MINUTE));
+    let said = run(&mut announcer, MINUTE + 2 * MINUTE);
+    for (early, late) in said.iter().zip(&said[SECOND + BURST as usize..]) {
+        assert!(late.0 - early.0 >= 1000 * MS, "more than 500 frames and a burst in the second from {:?}", early.0);
+    }
+    let (all_told, _) = said[MANY as usize - 1];
+    assert!(all_told <= MINUTE + PACE * MANY, "each once by {all_told:?}");
+    let mut times = BTreeMap::<Place, Vec<Duration>>::new();
+    said.iter().for_each(|(at, place)| times.entry(*place).or_default().push(*at));
+    for place in places {
+        let gaps: Vec<_> = times[&place].windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps.len() >= 3, "{place:?} was announced {} times", times[&place].len());
+        assert!(gaps.iter().zip(GAPS.iter().chain([&GAPS[3]])).all(|(gap, least)| gap >= least), "{place:?}: {gaps:?}");
+    }
+}
+
+#[test]
 fn frames_are_for_everyone_and_in_both_forms() {
     let mac = MacAddr(2, 0, 0, 0, 0, 1);
     let vip = std::net::Ipv4Addr::new(198, 51, 100, 1);

@@ -67,6 +67,8 @@ fn arp_that_is_not_answered_has_a_reason() {
     let mut ipv4 = arp(Request, (ASKER, ASKER4), VIP4, US).to_vec();
     ipv4[12..14].copy_from_slice(&[8, 0]);
     assert_eq!(ask(&ipv4), Err(Ignored::Ethertype));
+    let short = &arp(Request, (ASKER, ASKER4), VIP4, BROADCAST)[..40];
+    assert_eq!(ask(short), Err(Ignored::Arp(arp::Refused::Truncated)));
     let mut looped = arp(Request, (US, ASKER4), VIP4, BROADCAST).to_vec();
     looped[6..12].copy_from_slice(&ASKER.octets());
     assert_eq!(ask(&looped), Err(Ignored::Own), "a bridge that rewrites Ethernet sources brought it back");
@@ -83,6 +85,9 @@ fn a_foreign_claim_to_our_address_is_told_and_not_answered() {
     for claim in claims4 {
         assert_eq!(ask(&claim), Ok(Answer::Claimed { address: VIP4.into(), by }));
     }
+    let group = ndp::solicited_node(ASKER6);
+    let question = ndp(solicit(Some(by)), VIP6, group, ASKER6).emit(by, ndp::multicast_mac(group));
+    assert_eq!(ask(&question), Ok(Answer::Claimed { address: VIP6.into(), by }), "it asks from our address");
     let claim = ndp(advertise(Some(by)), VIP6, ndp::ALL_NODES, VIP6);
     for (claim, station) in [(claim, ASKER), (ndp(advertise(None), VIP6, ndp::ALL_NODES, VIP6), by)] {
         let frame = claim.emit(station, ndp::multicast_mac(ndp::ALL_NODES));
@@ -123,6 +128,9 @@ fn ndp_that_is_not_answered_has_a_reason() {
     ] {
         assert_eq!(ask(&frame), Err(reason));
     }
+    let forwarded = ndp(solicit(Some(ASKER)), ASKER6, group, VIP6).emit(ASKER, mac).to_vec();
+    let forwarded = [&forwarded[..21], &[254], &forwarded[22..]].concat();
+    assert_eq!(ask(&forwarded), Err(Ignored::Ndp(ndp::Refused::HopLimit)));
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub enum Refused {
     /// Its sender's MAC is a group address or zero: nobody can be answered there.
     #[error("the sender's hardware address is no station's")]
     SenderMac,
-    /// Its sender's address is a multicast, broadcast or loopback address.
+    /// Its sender's address is a multicast, broadcast or loopback address, or the unspecified one in a reply.
     #[error("the sender's address is no host's")]
     SenderIp,
 }
@@ -58,7 +58,8 @@ impl Repr {
     /// Octets of a packet.
     pub const LEN: usize = 28;
 
-    /// Reads a frame's payload. What follows the packet is Ethernet's padding.
+    /// Reads a frame's payload. What follows the packet is Ethernet's padding. The target is not checked: old stations announce
+    /// themselves with all sorts of targets, and what they say about the sender counts all the same.
     pub fn parse(payload: &[u8]) -> Result<Self, Refused> {
         let packet = ArpPacket::new(payload).ok_or(Refused::Truncated)?;
         let space = (packet.get_hardware_type().0, packet.get_protocol_type().0);
@@ -81,7 +82,8 @@ impl Repr {
         if !ethernet::is_station(repr.sender_mac) {
             return Err(Refused::SenderMac);
         }
-        if repr.sender_ip.is_multicast() || repr.sender_ip.is_broadcast() || repr.sender_ip.is_loopback() {
+        let nobody = repr.sender_ip.is_unspecified() && operation == Operation::Reply;
+        if nobody || repr.sender_ip.is_multicast() || repr.sender_ip.is_broadcast() || repr.sender_ip.is_loopback() {
             return Err(Refused::SenderIp);
         }
         Ok(repr)
@@ -114,6 +116,14 @@ impl Repr {
             target_mac: self.sender_mac,
             target_ip: self.sender_ip,
         }
+    }
+
+    /// Whether a station that probes for `target` learns from this packet that another has the address, or probes for it
+    /// at the same time (RFC 5227, section 2.1.1). `ours` knows the MACs of the station's own interfaces, whose frames a
+    /// loop may bring back.
+    pub fn disputes(&self, target: Ipv4Addr, ours: impl Fn(MacAddr) -> bool) -> bool {
+        let probe = self.operation == Operation::Request && self.sender_ip.is_unspecified();
+        !ours(self.sender_mac) && (self.sender_ip == target || probe && self.target_ip == target)
     }
 }
 

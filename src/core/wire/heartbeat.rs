@@ -37,15 +37,17 @@ const REPEATED: u8 = 4;
 const AFTER: u8 = 8;
 const STATE_SHIFT: u32 = 4;
 
-/// A speaker's name: its node's. 1 to 253 bytes.
+/// A speaker's name: its node's. 1 to 253 lower-case letters, digits, `-` and `.`, so that it can go to logs and records as
+/// it is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SpeakerName(String);
 
 impl SpeakerName {
-    /// The name, if it is as long as a node's name may be (RFC 1123 as Kubernetes uses it).
+    /// The name, if a node may have it (RFC 1123 as Kubernetes uses it).
     pub fn new(name: impl Into<String>) -> Result<Self, Malformed> {
         let name = name.into();
-        if (1..=253).contains(&name.len()) { Ok(Self(name)) } else { Err(Malformed::Name) }
+        let fits = name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.'));
+        if fits && (1..=253).contains(&name.len()) { Ok(Self(name)) } else { Err(Malformed::Name) }
     }
 
     /// The name as text.
@@ -186,8 +188,8 @@ pub enum Malformed {
     /// Flags or claim bits that this version does not know.
     #[error("unknown bits are set")]
     Bits,
-    /// The name is empty, longer than 253 bytes, or not UTF-8.
-    #[error("the speaker's name is no node's name")]
+    /// The name is empty, longer than 253 bytes, or has others than a node's name has.
+    #[error("a node's name is 1 to 253 lower-case letters, digits, '-' and '.'")]
     Name,
     /// An address of neither family, or a range that ends before it starts.
     #[error("an address is malformed")]

@@ -2,7 +2,8 @@
 //! (RFC 4862), its nonce (RFC 7527) and the advertisement to routers (RFC 9131).
 //!
 //! The payload of a frame with ethertype [`IPV6`](super::ethernet::IPV6) becomes a [`Repr`] when it passes every check
-//! of RFC 4861, sections 7.1.1 and 7.1.2; a `Repr` becomes a frame, checksum included.
+//! of RFC 4861, sections 7.1.1 and 7.1.2; a `Repr` becomes a frame, checksum included. A packet with extension headers is
+//! refused, and so a fragmented one, as RFC 6980 asks.
 
 use super::ethernet::{self, Frame, Header, MacAddr};
 use pnet_packet::{
@@ -52,13 +53,13 @@ pub enum Refused {
     /// Its checksum is wrong.
     #[error("the checksum is wrong")]
     Checksum,
-    /// Its source is a group.
-    #[error("the source is a multicast address")]
+    /// Its source is a group, or the loopback address, which is on no wire (RFC 4291, section 2.5.3).
+    #[error("the source is a multicast or loopback address")]
     Source,
-    /// Its target is no host's address.
-    #[error("the target is a multicast or unspecified address")]
+    /// Its target is no host's address on a wire.
+    #[error("the target is a multicast, loopback or unspecified address")]
     Target,
-    /// An option has length 0, runs over the end, or holds no station's Ethernet address.
+    /// An option has length 0 or runs over the end, or the one with the sender's Ethernet address holds no station's.
     #[error("an option is malformed")]
     Option,
     /// A solicitation from `::` came to something else than the solicited-node group.
@@ -137,16 +138,17 @@ impl Repr {
         }
         // Both messages have the target at the same place and options behind it.
         let packet = NeighborAdvertPacket::new(icmp.packet()).ok_or(Refused::Truncated)?;
-        let options = Options::parse(octets.get(MESSAGE_LEN..).ok_or(Refused::Truncated)?)?;
+        let options = octets.get(MESSAGE_LEN..).ok_or(Refused::Truncated)?;
         let flags = packet.get_flags();
         let message = if kind == SOLICITATION {
-            Message::Solicitation { link_layer: options.source, nonce: options.nonce }
+            let Options { link_layer, nonce } = Options::parse(options, SOURCE_LINK_LAYER)?;
+            Message::Solicitation { link_layer, nonce }
         } else {
             Message::Advertisement {
                 router: flags & Flags::Router != 0,
                 solicited: flags & Flags::Solicited != 0,
                 overriding: flags & Flags::Override != 0,
-                link_layer: options.target,
+                link_layer: Options::parse(options, TARGET_LINK_LAYER)?.link_layer,
             }
         };
         Self { source, destination, target: packet.get_target_addr(), message }.check()
@@ -154,10 +156,10 @@ impl Repr {
 
     /// The rules about addresses, which hold for both directions.
     fn check(self) -> Result<Self, Refused> {
-        if self.source.is_multicast() {
+        if self.source.is_multicast() || self.source.is_loopback() {
             return Err(Refused::Source);
         }
-        if self.target.is_multicast() || self.target.is_unspecified() {
+        if self.target.is_multicast() || self.target.is_loopback() || self.target.is_unspecified() {
             return Err(Refused::Target);
         }
         match self.message {
@@ -228,6 +230,17 @@ impl Repr {
             },
         }
     }
+
+    /// Whether a station that probes for `target` with `nonce` learns from this message that another has the address, or
+    /// wants it at the same time (RFC 4862, sections 5.4.3 and 5.4.4). Its own probe, which a loop brought back, has that nonce
+    /// and says nothing (RFC 7527, section 4.2).
+    pub fn disputes(&self, target: Ipv6Addr, nonce: [u8; 6]) -> bool {
+        self.target == target
+            && match self.message {
+                Message::Solicitation { nonce: heard, .. } => self.source.is_unspecified() && heard != Some(nonce),
+                Message::Advertisement { .. } => true,
+            }
+    }
 }
 
 /// The solicitation for duplicate address detection of `target` (RFC 4862, section 5.4.2), from the station `mac`.
@@ -245,7 +258,8 @@ pub fn solicitation(mac: MacAddr, ip: Ipv6Addr, target: Ipv6Addr) -> Frame {
 }
 
 /// The unsolicited advertisement of `ip` (RFC 4861, section 7.2.6) to `group`: [`ALL_NODES`], and [`ALL_ROUTERS`], whose
-/// members make a new entry from it (RFC 9131, section 6.1).
+/// members make a new entry from it (RFC 9131, section 6.1). That RFC wants no override flag, since it has new addresses in
+/// mind; a VIP moves, and a router that missed the advertisement to all nodes must drop the former owner's MAC too.
 pub fn unsolicited(mac: MacAddr, ip: Ipv6Addr, group: Ipv6Addr) -> Frame {
     let message = Message::Advertisement { router: false, solicited: false, overriding: true, link_layer: Some(mac) };
     Repr { source: ip, destination: group, target: ip, message }.emit(mac, multicast_mac(group))
@@ -266,22 +280,22 @@ pub fn multicast_mac(group: Ipv6Addr) -> MacAddr {
 /// The options that matter here; the first of each kind counts.
 #[derive(Default)]
 struct Options {
-    source: Option<MacAddr>,
-    target: Option<MacAddr>,
+    link_layer: Option<MacAddr>,
     nonce: Option<[u8; 6]>,
 }
 
 impl Options {
-    /// Walks the options: type, length in units of eight octets, value. Unknown ones are skipped (RFC 4861, section 4.6).
-    fn parse(mut rest: &[u8]) -> Result<Self, Refused> {
+    /// Walks the options: type, length in units of eight octets, value. `kind` is the link-layer address that belongs to the
+    /// message. The other one is skipped like unknown options, whatever it holds (RFC 4861, sections 7.1.1 and 7.1.2), and
+    /// so is a nonce of another length than ours.
+    fn parse(mut rest: &[u8], kind: u8) -> Result<Self, Refused> {
         let mut options = Self::default();
-        while let [kind, units, ..] = *rest {
+        while let [found, units, ..] = *rest {
             let length = usize::from(units) * 8;
             let option = rest.get(2..length).ok_or(Refused::Option)?;
-            match kind {
-                SOURCE_LINK_LAYER => _ = options.source.get_or_insert(link_layer(option)?),
-                TARGET_LINK_LAYER => _ = options.target.get_or_insert(link_layer(option)?),
+            match found {
                 NONCE => options.nonce = options.nonce.or(option.try_into().ok()),
+                _ if found == kind => _ = options.link_layer.get_or_insert(link_layer(option)?),
                 _ => {}
             }
             rest = &rest[length..];

@@ -1,28 +1,14 @@
-//! Frames of Linux 6.18 and of arping 20221126, captured between a (02:..:0a, 198.51.100.1) and b (02:..:0b, 198.51.100.2).
+//! Frames that Linux and arping sent, from host a to host b or back; and each check with a frame that fails it.
 
 use super::*;
-use crate::wire::testing::octets;
+use landfall_fixtures::frame;
 use proptest::prelude::*;
 
 const A: MacAddr = MacAddr(2, 0, 0, 0, 0, 0x0a);
 const B: MacAddr = MacAddr(2, 0, 0, 0, 0, 0x0b);
 const IP_A: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 1);
 const IP_B: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
-
-const KERNEL_REQUEST: &str =
-    "ffffffffffff 02000000000a 0806 0001 0800 06 04 0001 02000000000a c6336401 000000000000 c6336402";
-const KERNEL_REPLY: &str =
-    "02000000000a 02000000000b 0806 0001 0800 06 04 0002 02000000000b c6336402 02000000000a c6336401";
-const KERNEL_NUD: &str =
-    "02000000000a 02000000000b 0806 0001 0800 06 04 0001 02000000000b c6336402 000000000000 c6336401";
-const ARPING_PROBE: &str =
-    "ffffffffffff 02000000000a 0806 0001 0800 06 04 0001 02000000000a 00000000 ffffffffffff c6336402";
-const KERNEL_REPLY_TO_PROBE: &str =
-    "02000000000a 02000000000b 0806 0001 0800 06 04 0002 02000000000b c6336402 02000000000a 00000000";
-const ARPING_ANNOUNCEMENT: &str =
-    "ffffffffffff 02000000000a 0806 0001 0800 06 04 0001 02000000000a c6336401 ffffffffffff c6336401";
-const ARPING_GRATUITOUS_REPLY: &str =
-    "ffffffffffff 02000000000a 0806 0001 0800 06 04 0002 02000000000a c6336401 02000000000a c6336401";
+const NOBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
 
 fn parse(frame: &[u8]) -> Result<Repr, Refused> {
     Repr::parse(&frame[Header::LEN..])
@@ -32,41 +18,60 @@ fn parse(frame: &[u8]) -> Result<Repr, Refused> {
 fn captured_frames_read_and_write_the_same() {
     use Operation::{Reply, Request};
     let cases = [
-        (KERNEL_REQUEST, BROADCAST, Request, (A, IP_A), (ZERO, IP_B)),
-        (KERNEL_REPLY, A, Reply, (B, IP_B), (A, IP_A)),
-        (KERNEL_NUD, A, Request, (B, IP_B), (ZERO, IP_A)),
-        (ARPING_PROBE, BROADCAST, Request, (A, Ipv4Addr::UNSPECIFIED), (BROADCAST, IP_B)),
-        (KERNEL_REPLY_TO_PROBE, A, Reply, (B, IP_B), (A, Ipv4Addr::UNSPECIFIED)),
-        (ARPING_ANNOUNCEMENT, BROADCAST, Request, (A, IP_A), (BROADCAST, IP_A)),
-        (ARPING_GRATUITOUS_REPLY, BROADCAST, Reply, (A, IP_A), (A, IP_A)),
+        ("arp-request", BROADCAST, Request, (A, IP_A), (ZERO, IP_B)),
+        ("arp-reply", A, Reply, (B, IP_B), (A, IP_A)),
+        ("arp-check", A, Request, (B, IP_B), (ZERO, IP_A)),
+        ("arp-reply-to-probe", A, Reply, (B, IP_B), (A, NOBODY)),
+        ("arp-announcement", BROADCAST, Request, (A, IP_A), (ZERO, IP_A)),
+        ("arping-request", BROADCAST, Request, (A, IP_A), (BROADCAST, IP_B)),
+        ("arping-unicast", B, Request, (A, IP_A), (B, IP_B)),
+        ("arping-probe", BROADCAST, Request, (A, NOBODY), (BROADCAST, IP_B)),
+        ("arping-announcement", BROADCAST, Request, (A, IP_A), (BROADCAST, IP_A)),
+        ("arping-gratuitous-reply", BROADCAST, Reply, (A, IP_A), (A, IP_A)),
     ];
-    for (hex, destination, operation, (sender_mac, sender_ip), (target_mac, target_ip)) in cases {
+    for (name, destination, operation, (sender_mac, sender_ip), (target_mac, target_ip)) in cases {
         let repr = Repr { operation, sender_mac, sender_ip, target_mac, target_ip };
-        assert_eq!(parse(&octets(hex)), Ok(repr), "{hex}");
-        assert_eq!(repr.emit(destination)[..], octets(hex), "{hex}");
+        assert_eq!(parse(&frame(name)), Ok(repr), "{name}");
+        assert_eq!(repr.emit(destination)[..], frame(name), "{name}");
     }
 }
 
 #[test]
 fn a_reply_is_the_kernels() {
-    for (question, answer) in [(KERNEL_REQUEST, KERNEL_REPLY), (ARPING_PROBE, KERNEL_REPLY_TO_PROBE)] {
-        let request = parse(&octets(question)).unwrap();
-        assert_eq!(request.reply(B).emit(request.sender_mac)[..], octets(answer));
+    for (question, answer) in [("arp-request", "arp-reply"), ("arping-probe", "arp-reply-to-probe")] {
+        let request = parse(&frame(question)).unwrap();
+        assert_eq!(request.reply(B).emit(request.sender_mac)[..], frame(answer));
     }
 }
 
 #[test]
-fn what_announces_has_the_form_of_rfc_5227() {
-    assert_eq!(gratuitous_reply(A, IP_A)[..], octets(ARPING_GRATUITOUS_REPLY));
-    // arping fills the target's MAC, which section 2.1.1 asks to be zero in a probe, and which nobody reads.
-    let zeroed = |hex: &str| {
-        let mut frame = octets(hex);
-        frame[32..38].fill(0);
-        frame
-    };
-    assert_eq!(probe(A, IP_B)[..], zeroed(ARPING_PROBE));
-    assert_eq!(announcement(A, IP_A)[..], zeroed(ARPING_ANNOUNCEMENT));
-    assert_eq!(request(A, IP_A, IP_B)[..], octets(KERNEL_REQUEST));
+fn what_is_asked_and_announced_is_what_the_kernel_and_arping_send() {
+    assert_eq!(request(A, IP_A, IP_B)[..], frame("arp-request"));
+    assert_eq!(announcement(A, IP_A)[..], frame("arp-announcement"));
+    assert_eq!(gratuitous_reply(A, IP_A)[..], frame("arping-gratuitous-reply"));
+    // arping fills the target's MAC, which RFC 5227, section 2.1.1, asks to be zero in a probe, and which nobody reads.
+    let mut zeroed = frame("arping-probe");
+    zeroed[32..38].fill(0);
+    assert_eq!(probe(A, IP_B)[..], zeroed);
+}
+
+#[test]
+fn who_probes_learns_from_any_packet_of_another_station_with_the_address() {
+    let ours = |mac| mac == B;
+    for (name, target, disputed) in [
+        ("arp-request", IP_A, true),
+        ("arping-announcement", IP_A, true),
+        ("arping-gratuitous-reply", IP_A, true),
+        ("arp-request", IP_B, false),
+        ("arping-probe", IP_B, true),
+        ("arping-probe", IP_A, false),
+        ("arp-reply", IP_A, false),
+    ] {
+        assert_eq!(parse(&frame(name)).unwrap().disputes(target, ours), disputed, "{name}, {target}");
+    }
+    let looped = parse(&probe(B, IP_B)).unwrap();
+    assert!(!looped.disputes(IP_B, ours), "its own probe");
+    assert!(looped.disputes(IP_B, |_| false), "another's");
 }
 
 #[test]
@@ -86,11 +91,13 @@ fn each_check_refuses() {
         (28, &[127], Refused::SenderIp),
     ];
     for (offset, octet, refused) in cases {
-        let mut frame = octets(KERNEL_REQUEST);
+        let mut frame = frame("arp-request");
         frame[offset..offset + octet.len()].copy_from_slice(octet);
         assert_eq!(parse(&frame), Err(refused), "{octet:x?} at {offset}");
     }
-    let frame = octets(KERNEL_REQUEST);
+    let reply = Repr { sender_ip: NOBODY, ..parse(&frame("arp-reply")).unwrap() };
+    assert_eq!(parse(&reply.emit(A)), Err(Refused::SenderIp), "a reply from nobody");
+    let frame = frame("arp-request");
     for len in Header::LEN..frame.len() {
         assert_eq!(parse(&frame[..len]), Err(Refused::Truncated), "{len} octets");
     }
@@ -118,7 +125,7 @@ proptest! {
         match parse(&repr.emit(BROADCAST)) {
             Ok(read) => prop_assert_eq!(read, repr),
             Err(Refused::SenderMac) => prop_assert!(mac[0] & 1 == 1 || mac == [0; 6]),
-            Err(Refused::SenderIp) => prop_assert!(sender[0] == 127 || sender[0] >= 224),
+            Err(Refused::SenderIp) => prop_assert!(sender[0] == 127 || sender[0] >= 224 || reply && sender == [0; 4]),
             Err(other) => prop_assert!(false, "{}", other),
         }
     }

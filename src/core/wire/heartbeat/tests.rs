@@ -94,7 +94,7 @@ fn on_ethernet_it_is_addressed_and_padded() {
 
 #[test]
 fn every_refusal_has_its_reason() {
-    let cases: [(&str, Vec<u8>, Malformed); 14] = [
+    let cases: [(&str, Vec<u8>, Malformed); 15] = [
         ("nothing", Vec::new(), Malformed::Short),
         ("one byte short", beat_with(|bytes| bytes.truncate(117)), Malformed::Short),
         ("another's experiment", beat_with(|bytes| bytes[0] = b'X'), Malformed::Magic),
@@ -103,6 +103,7 @@ fn every_refusal_has_its_reason() {
         ("an unknown flag", beat_with(|bytes| bytes[4] = 4), Malformed::Bits),
         ("no name", beat_with(|bytes| bytes[5] = 0), Malformed::Name),
         ("a name of other bytes", beat_with(|bytes| bytes[48] = 0xff), Malformed::Name),
+        ("a name that breaks a log's line", beat_with(|bytes| bytes[49] = b'\n'), Malformed::Name),
         (
             "longer than it may be",
             beat_with(|bytes| bytes[6..8].copy_from_slice(&1401u16.to_be_bytes())),

@@ -1,7 +1,7 @@
-//! Frames of Linux 6.18 and of ndisc6 1.0.5, captured between a (02:..:0a, 2001:db8::1) and b (02:..:0b, 2001:db8::2).
+//! Frames that Linux and ndisc6 sent, between host a and host b; and each check with a frame that fails it.
 
 use super::*;
-use crate::wire::testing::octets;
+use landfall_fixtures::frame;
 use proptest::prelude::*;
 
 const A: MacAddr = MacAddr(2, 0, 0, 0, 0, 0x0a);
@@ -10,29 +10,8 @@ const IP_A: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
 const IP_B: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
 const LOCAL_A: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, 0x0a);
 const LOCAL_B: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, 0x0b);
+const NOBODY: Ipv6Addr = Ipv6Addr::UNSPECIFIED;
 const GROUP_B: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00, 2);
-
-const KERNEL_PROBE: &str = "3333ff000002 02000000000b 86dd 60000000 0020 3a ff
-    00000000000000000000000000000000 ff0200000000000000000001ff000002
-    8700 53c1 00000000 20010db8000000000000000000000002 0e01 70f45f5a1ad2";
-const KERNEL_SOLICITATION: &str = "3333ff000002 02000000000a 86dd 60000000 0020 3a ff
-    20010db8000000000000000000000001 ff0200000000000000000001ff000002
-    8700 1c1e 00000000 20010db8000000000000000000000002 0101 02000000000a";
-const KERNEL_ADVERTISEMENT: &str = "02000000000a 02000000000b 86dd 60000000 0020 3a ff
-    20010db8000000000000000000000002 20010db8000000000000000000000001
-    8800 8a68 60000000 20010db8000000000000000000000002 0201 02000000000b";
-const KERNEL_UNSOLICITED: &str = "333300000001 02000000000b 86dd 60000000 0020 3a ff
-    20010db8000000000000000000000002 ff020000000000000000000000000001
-    8800 f91e 20000000 20010db8000000000000000000000002 0201 02000000000b";
-const KERNEL_NUD: &str = "02000000000a 02000000000b 86dd 60000000 0020 3a ff
-    fe80000000000000000000fffe00000b 20010db8000000000000000000000001
-    8700 1c99 00000000 20010db8000000000000000000000001 0101 02000000000b";
-const KERNEL_ANSWER_TO_NUD: &str = "02000000000b 02000000000a 86dd 60000000 0018 3a ff
-    20010db8000000000000000000000001 fe80000000000000000000fffe00000b
-    8800 deac 40000000 20010db8000000000000000000000001";
-const NDISC6_SOLICITATION: &str = "3333ff000002 02000000000a 86dd 60058616 0020 3a ff
-    fe80000000000000000000fffe00000a ff0200000000000000000001ff000002
-    8700 4c4d 00000000 20010db8000000000000000000000002 0101 02000000000a";
 
 fn parse(frame: &[u8]) -> Result<Repr, Refused> {
     Repr::parse(&frame[Header::LEN..])
@@ -46,10 +25,14 @@ fn say(solicited: bool, overriding: bool, link_layer: Option<MacAddr>) -> Messag
     Message::Advertisement { router: false, solicited, overriding, link_layer }
 }
 
-/// The frame with `octet` at `offset`, and the checksum that belongs to it.
-fn altered(hex: &str, offset: usize, octet: &[u8]) -> Vec<u8> {
-    let mut frame = octets(hex);
+/// The captured frame with `octet` at `offset`, and the checksum that belongs to it.
+fn altered(name: &str, offset: usize, octet: &[u8]) -> Vec<u8> {
+    let mut frame = frame(name);
     frame[offset..offset + octet.len()].copy_from_slice(octet);
+    sealed(frame)
+}
+
+fn sealed(mut frame: Vec<u8>) -> Vec<u8> {
     let sum = naive_checksum(&frame).to_be_bytes();
     frame[56..58].copy_from_slice(&sum);
     frame
@@ -66,71 +49,105 @@ fn naive_checksum(frame: &[u8]) -> u16 {
     !(sum as u16)
 }
 
+/// The nonce in Linux's probe.
+fn nonce() -> [u8; 6] {
+    frame("ndp-probe")[80..].try_into().unwrap()
+}
+
 #[test]
 fn captured_frames_read_and_write_the_same() {
-    let nonce = Some([0x70, 0xf4, 0x5f, 0x5a, 0x1a, 0xd2]);
+    let group = (multicast_mac(GROUP_B), GROUP_B);
+    let everyone = (multicast_mac(ALL_NODES), ALL_NODES);
     let cases = [
-        (KERNEL_PROBE, (B, Ipv6Addr::UNSPECIFIED), (multicast_mac(GROUP_B), GROUP_B), IP_B, ask(None, nonce)),
-        (KERNEL_SOLICITATION, (A, IP_A), (multicast_mac(GROUP_B), GROUP_B), IP_B, ask(Some(A), None)),
-        (KERNEL_ADVERTISEMENT, (B, IP_B), (A, IP_A), IP_B, say(true, true, Some(B))),
-        (KERNEL_UNSOLICITED, (B, IP_B), (multicast_mac(ALL_NODES), ALL_NODES), IP_B, say(false, true, Some(B))),
-        (KERNEL_NUD, (B, LOCAL_B), (A, IP_A), IP_A, ask(Some(B), None)),
-        (KERNEL_ANSWER_TO_NUD, (A, IP_A), (B, LOCAL_B), IP_A, say(true, false, None)),
+        ("ndp-solicitation", (A, IP_A), group, IP_B, ask(Some(A), None)),
+        ("ndp-advertisement", (B, IP_B), (A, IP_A), IP_B, say(true, true, Some(B))),
+        ("ndp-check", (B, LOCAL_B), (A, IP_A), IP_A, ask(Some(B), None)),
+        ("ndp-answer-to-check", (A, IP_A), (B, LOCAL_B), IP_A, say(true, false, None)),
+        ("ndp-probe", (B, NOBODY), group, IP_B, ask(None, Some(nonce()))),
+        ("ndp-probe-without-nonce", (B, NOBODY), group, IP_B, ask(None, None)),
+        ("ndp-answer-to-probe", (A, IP_A), everyone, IP_A, say(false, true, Some(A))),
+        ("ndp-unsolicited", (B, IP_B), everyone, IP_B, say(false, true, Some(B))),
     ];
-    for (hex, (source_mac, source), (destination_mac, destination), target, message) in cases {
+    for (name, (source_mac, source), (destination_mac, destination), target, message) in cases {
         let repr = Repr { source, destination, target, message };
-        assert_eq!(parse(&octets(hex)), Ok(repr), "{hex}");
-        assert_eq!(repr.emit(source_mac, destination_mac)[..], octets(hex), "{hex}");
+        assert_eq!(parse(&frame(name)), Ok(repr), "{name}");
+        assert_eq!(repr.emit(source_mac, destination_mac)[..], frame(name), "{name}");
     }
+    let message = Message::Advertisement { router: true, solicited: true, overriding: true, link_layer: Some(B) };
+    let repr = Repr { source: IP_B, destination: IP_A, target: IP_B, message };
+    assert_eq!(parse(&frame("ndp-advertisement-of-a-router")), Ok(repr));
+    assert_eq!(repr.emit(B, A)[..], frame("ndp-advertisement-of-a-router"));
     // With a flow label, which is not kept.
     let repr = Repr { source: LOCAL_A, destination: GROUP_B, target: IP_B, message: ask(Some(A), None) };
-    assert_eq!(parse(&octets(NDISC6_SOLICITATION)), Ok(repr));
+    assert_eq!(parse(&frame("ndisc6-solicitation")), Ok(repr));
+}
+
+#[test]
+fn icmpv6_that_is_no_neighbour_discovery_is_refused_by_what_it_is() {
+    for name in ["port-unreachable", "router-solicitation", "router-advertisement"] {
+        assert_eq!(parse(&frame(name)), Err(Refused::Type), "{name}");
+    }
+    // Behind a hop-by-hop header.
+    assert_eq!(parse(&frame("mld-report")), Err(Refused::NotIcmpv6));
 }
 
 #[test]
 fn what_is_said_is_what_the_kernel_says() {
-    let question = parse(&octets(KERNEL_SOLICITATION)).unwrap();
-    assert_eq!(question.advertisement(B).emit(B, A)[..], octets(KERNEL_ADVERTISEMENT));
-    assert_eq!(solicitation(A, IP_A, IP_B)[..], octets(KERNEL_SOLICITATION));
-    assert_eq!(probe(B, IP_B, [0x70, 0xf4, 0x5f, 0x5a, 0x1a, 0xd2])[..], octets(KERNEL_PROBE));
-    assert_eq!(unsolicited(B, IP_B, ALL_NODES)[..], octets(KERNEL_UNSOLICITED));
+    let question = parse(&frame("ndp-solicitation")).unwrap();
+    assert_eq!(question.advertisement(B).emit(B, A)[..], frame("ndp-advertisement"));
+    assert_eq!(solicitation(A, IP_A, IP_B)[..], frame("ndp-solicitation"));
+    assert_eq!(probe(B, IP_B, nonce())[..], frame("ndp-probe"));
+    assert_eq!(unsolicited(B, IP_B, ALL_NODES)[..], frame("ndp-unsolicited"));
+    let question = parse(&probe(B, IP_A, nonce())).unwrap();
+    let answer = question.advertisement(A);
+    assert_eq!(answer.emit(A, multicast_mac(answer.destination))[..], frame("ndp-answer-to-probe"), "to everyone");
 }
 
 #[test]
-fn duplicate_address_detection_is_answered_to_everyone() {
-    let question = parse(&octets(KERNEL_PROBE)).unwrap();
-    let answer = question.advertisement(A);
-    assert_eq!(answer, Repr { source: IP_B, destination: ALL_NODES, target: IP_B, message: say(false, true, Some(A)) });
+fn who_probes_learns_that_another_has_the_address_or_wants_it() {
+    let disputes = |name| parse(&frame(name)).unwrap().disputes(IP_B, [1; 6]);
+    for name in ["ndp-probe", "ndp-probe-without-nonce", "ndp-advertisement", "ndp-unsolicited"] {
+        assert!(disputes(name), "{name}");
+    }
+    for name in ["ndp-solicitation", "ndp-check", "ndp-answer-to-probe"] {
+        assert!(!disputes(name), "{name}");
+    }
+    let looped = parse(&frame("ndp-probe")).unwrap();
+    assert!(!looped.disputes(IP_B, nonce()), "its own probe, which a loop brought back (RFC 7527)");
 }
 
 #[test]
 fn each_check_refuses() {
     let group: &[u8] = &ALL_NODES.octets();
-    let cases: [(&str, usize, &[u8], Refused); 19] = [
-        (KERNEL_SOLICITATION, 14, &[0x40], Refused::NotIcmpv6),
-        (KERNEL_SOLICITATION, 20, &[17], Refused::NotIcmpv6),
-        (KERNEL_SOLICITATION, 18, &[0, 33], Refused::Truncated),
-        (KERNEL_SOLICITATION, 21, &[254], Refused::HopLimit),
-        (KERNEL_SOLICITATION, 54, &[134], Refused::Type),
-        (KERNEL_SOLICITATION, 55, &[1], Refused::Code),
-        (KERNEL_SOLICITATION, 22, group, Refused::Source),
-        (KERNEL_SOLICITATION, 62, group, Refused::Target),
-        (KERNEL_SOLICITATION, 62, &[0; 16], Refused::Target),
-        (KERNEL_SOLICITATION, 79, &[0], Refused::Option),
-        (KERNEL_SOLICITATION, 79, &[2], Refused::Option),
-        (KERNEL_SOLICITATION, 79, &[255], Refused::Option),
-        (KERNEL_SOLICITATION, 80, &[0x33], Refused::Option),
-        (KERNEL_SOLICITATION, 80, &[0; 6], Refused::Option),
-        (KERNEL_SOLICITATION, 22, &[0; 16], Refused::ProbeLinkLayer),
-        (KERNEL_PROBE, 38, group, Refused::ProbeDestination),
-        (KERNEL_UNSOLICITED, 22, &[0; 16], Refused::AdvertisementSource),
-        (KERNEL_UNSOLICITED, 58, &[0x60], Refused::SolicitedGroup),
-        (KERNEL_UNSOLICITED, 21, &[64], Refused::HopLimit),
+    let loopback: &[u8] = &Ipv6Addr::LOCALHOST.octets();
+    let cases: [(&str, usize, &[u8], Refused); 22] = [
+        ("ndp-solicitation", 14, &[0x40], Refused::NotIcmpv6),
+        ("ndp-solicitation", 20, &[17], Refused::NotIcmpv6),
+        ("ndp-solicitation", 18, &[0, 33], Refused::Truncated),
+        ("ndp-solicitation", 21, &[254], Refused::HopLimit),
+        ("ndp-solicitation", 54, &[134], Refused::Type),
+        ("ndp-solicitation", 55, &[1], Refused::Code),
+        ("ndp-solicitation", 22, group, Refused::Source),
+        ("ndp-solicitation", 22, loopback, Refused::Source),
+        ("ndp-solicitation", 62, group, Refused::Target),
+        ("ndp-solicitation", 62, loopback, Refused::Target),
+        ("ndp-solicitation", 62, &[0; 16], Refused::Target),
+        ("ndp-solicitation", 79, &[0], Refused::Option),
+        ("ndp-solicitation", 79, &[2], Refused::Option),
+        ("ndp-solicitation", 79, &[255], Refused::Option),
+        ("ndp-solicitation", 80, &[0x33], Refused::Option),
+        ("ndp-solicitation", 80, &[0; 6], Refused::Option),
+        ("ndp-solicitation", 22, &[0; 16], Refused::ProbeLinkLayer),
+        ("ndp-probe", 38, group, Refused::ProbeDestination),
+        ("ndp-unsolicited", 22, &[0; 16], Refused::AdvertisementSource),
+        ("ndp-unsolicited", 58, &[0x60], Refused::SolicitedGroup),
+        ("ndp-unsolicited", 21, &[64], Refused::HopLimit),
+        ("ndp-unsolicited", 80, &[0x33], Refused::Option),
     ];
-    for (hex, offset, octet, refused) in cases {
-        assert_eq!(parse(&altered(hex, offset, octet)), Err(refused), "{octet:x?} at {offset} of {hex}");
+    for (name, offset, octet, refused) in cases {
+        assert_eq!(parse(&altered(name, offset, octet)), Err(refused), "{octet:x?} at {offset} of {name}");
     }
-    let frame = octets(KERNEL_SOLICITATION);
+    let frame = frame("ndp-solicitation");
     for len in Header::LEN..frame.len() {
         assert_eq!(parse(&frame[..len]), Err(Refused::Truncated), "{len} octets");
     }
@@ -143,14 +160,25 @@ fn each_check_refuses() {
 
 #[test]
 fn a_message_ends_where_the_header_says() {
-    let padded = [octets(KERNEL_ANSWER_TO_NUD), vec![0xff; 8]].concat();
-    assert_eq!(parse(&padded), parse(&octets(KERNEL_ANSWER_TO_NUD)));
+    let padded = [frame("ndp-answer-to-check"), vec![0xff; 8]].concat();
+    assert_eq!(parse(&padded), parse(&frame("ndp-answer-to-check")));
 }
 
 #[test]
-fn an_unknown_option_is_skipped() {
-    let frame = altered(KERNEL_PROBE, 78, &[25]);
-    assert_eq!(parse(&frame).unwrap().message, ask(None, None));
+fn an_option_that_means_nothing_in_a_message_is_skipped_whatever_it_holds() {
+    for option in [[25, 1, 1, 2, 3, 4, 5, 6], [TARGET_LINK_LAYER, 1, 0, 0, 0, 0, 0, 0]] {
+        assert_eq!(parse(&altered("ndp-probe", 78, &option)).unwrap().message, ask(None, None), "{option:x?}");
+    }
+    let option = [SOURCE_LINK_LAYER, 1, 0x33, 0, 0, 0, 0, 0];
+    assert_eq!(parse(&altered("ndp-unsolicited", 78, &option)).unwrap().message, say(false, true, None));
+}
+
+#[test]
+fn a_nonce_of_another_length_is_not_ours() {
+    let mut frame = [frame("ndp-probe"), vec![0; 8]].concat();
+    frame[19] += 8;
+    frame[79] = 2;
+    assert_eq!(parse(&sealed(frame)).unwrap().message, ask(None, None));
 }
 
 proptest! {
@@ -162,7 +190,7 @@ proptest! {
     /// Past the checks that random octets never pass.
     #[test]
     fn no_message_panics(kind in 135u8..=136, body in proptest::collection::vec(any::<u8>(), 0..64)) {
-        let mut frame = octets(KERNEL_SOLICITATION);
+        let mut frame = frame("ndp-solicitation");
         frame.truncate(54);
         frame[19] = (4 + body.len()) as u8;
         frame.extend([kind, 0, 0, 0]);
