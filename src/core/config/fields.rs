@@ -207,5 +207,7 @@ impl<'a> Fields<'a> {
 }
 
 fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+    // A key can be any text; a path is part of one line.
+    let key = key.escape_debug();
+    if path.is_empty() { key.to_string() } else { format!("{path}.{key}") }
 }

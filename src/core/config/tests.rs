@@ -425,6 +425,14 @@ colour: blue
 }
 
 #[test]
+fn a_key_with_a_line_break_is_shown_in_one_line() {
+    let errors = parse("pools: []\n\"a\\nb\": {}\nannouncements: [{\"c\\rd\": 1}]\n").unwrap_err();
+    let paths: Vec<_> = errors.iter().map(|error| &*error.path).collect();
+    assert_eq!(paths, [r"a\nb", r"announcements[0].c\rd"]);
+    assert!(!errors.to_string().contains(['\n', '\r']), "{errors}");
+}
+
+#[test]
 fn what_is_shown_fits_an_event_however_long_the_text() {
     for name in ["ä".repeat(5000), "x".repeat(300)] {
         let text = format!("pools:\n- {{name: '{name}'}}\n- {{name: '{name}'}}\n- {{name: '{name}'}}\n");
