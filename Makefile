@@ -8,6 +8,8 @@ SHELL := bash
 CACHE := $(or $(LANDFALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/landfall)
 DENY_VERSION := 0.19.6
 DENY := $(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+FUZZ_VERSION := 0.13.2
+FUZZ := $(CACHE)/cargo-fuzz-$(FUZZ_VERSION)/bin/cargo-fuzz
 CARGO ?= cargo
 # The kind cluster: nftables (both families) or ipv4-iptables.
 export KIND ?= nftables
@@ -15,9 +17,14 @@ export KIND ?= nftables
 ARCH ?= amd64
 # Runs what cargo built under root, with the tools' folder told to it.
 AS_ROOT = --config "target.'cfg(all())'.runner=['$(CURDIR)/tests/sandbox/as-root']"
+# A program of cargo's, by name and version, into the cache.
+define install
+	CARGO_TARGET_DIR=$(CACHE)/$(1)-target $(CARGO) install $(1) --locked --version $(2) --root $(CACHE)/$(1)-$(2)
+	rm -rf $(CACHE)/$(1)-target
+endef
 TOOLS = LANDFALL_TOOLS="$$(tests/tools/install.sh)"
 
-.PHONY: help demo test test-unit test-net test-cluster test-oldest bench image image-reproducible lint fmt clippy deny advisories preflight preflight-image tools kind kind-e2e kind-upstream kind-down clean
+.PHONY: help demo test test-unit test-fuzz test-net test-cluster test-oldest bench image image-reproducible lint fmt clippy deny advisories preflight preflight-image tools kind kind-e2e kind-upstream kind-down clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,12 +34,15 @@ demo: preflight ## a three-node cluster with Landfall on it; stays up until Ctrl
 	$(CARGO) build --quiet --locked --package landfall --package landfall-sandbox --package landfall-demo; \
 	$(CARGO) $(AS_ROOT) run --quiet --locked --package landfall-demo
 
-test: preflight test-unit test-net test-cluster ## every test, with Kubernetes 1.37
+test: preflight test-unit test-fuzz test-net test-cluster ## every test, with Kubernetes 1.37
 
 test-unit: ## the tests that need no privilege
-	$(CARGO) test --locked --package landfall-core --package landfall-image --package landfall-simulation --package landfall-conformance
+	$(CARGO) test --locked --package landfall-core --package landfall-fuzz --package landfall-image --package landfall-simulation --package landfall-conformance
 	$(CARGO) test --locked --package landfall --lib --bins
 	tests/kind/lab-test
+
+test-fuzz: $(FUZZ) ## what anybody may send or write, fuzzed for ten seconds each; FUZZ_SECONDS=600, FUZZ_TARGETS=frame
+	tests/fuzz/run $(FUZZ) $(or $(FUZZ_SECONDS),10) $(FUZZ_TARGETS)
 
 test-net: ## the tests in network namespaces
 	$(CARGO) $(AS_ROOT) test --locked --package landfall --test net -- --test-threads=1
@@ -72,8 +82,10 @@ advisories: $(DENY) ## known vulnerabilities of the dependencies (needs the inte
 	$(DENY) --locked check advisories
 
 $(DENY):
-	CARGO_TARGET_DIR=$(CACHE)/cargo-deny-target $(CARGO) install cargo-deny --locked --version $(DENY_VERSION) --root $(CACHE)/cargo-deny-$(DENY_VERSION)
-	rm -rf $(CACHE)/cargo-deny-target
+	$(call install,cargo-deny,$(DENY_VERSION))
+
+$(FUZZ):
+	$(call install,cargo-fuzz,$(FUZZ_VERSION))
 
 kind: preflight-image ## a real kind cluster to work in, with Landfall's image loaded; KIND=ipv4-iptables for the other variant
 	@archive=$$(image/build.sh); tests/kind/lab up $(KIND); tests/kind/lab load "$$archive"

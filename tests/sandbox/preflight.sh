@@ -13,7 +13,7 @@ lacks() { missing+=("$*"); }
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
 
 # --- Packages: the program that is looked for, and the package that has it. The library reads the same list (src/tools.rs);
-# a C compiler is for the build alone, Python for a test of image/. ARCH: the processor that an image is to be built for.
+# compilers are for the build alone, the one for C++ for libFuzzer; Python is for a test of image/. ARCH: the processor that an image is to be built for.
 image=()
 case ${ARCH:+$ARCH-$(uname -m)} in
 amd64-x86_64 | arm64-aarch64) image=("musl-gcc musl-tools") ;;
@@ -25,7 +25,7 @@ lists=("$here/programs")
 packages=()
 while read -r program package; do
     command -v "$program" >/dev/null || packages+=("$package")
-done < <(cat "${lists[@]}" && printf '%s\n' "cc gcc" "python3 python3" "${image[@]}")
+done < <(cat "${lists[@]}" && printf '%s\n' "cc gcc" "c++ g++" "python3 python3" "${image[@]}")
 [ -e /usr/include/stdlib.h ] || packages+=(libc6-dev)
 [[ ${image[0]:-} != *linux-gnu* ]] || [ -d "/usr/${image[0]%%-gcc*}/include" ] || packages+=("libc6-dev-$ARCH-cross")
 if [ "${1:-}" = kind ]; then
