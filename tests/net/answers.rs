@@ -87,8 +87,17 @@ fn a_host_that_wants_our_address_learns_that_it_is_taken() {
         let alone = lan.client.exec(&format!("arping -D -c 1 -w 10 -I eth0 {VIP4}"));
         assert!(alone.is_err(), "arping -D fails when there is a duplicate");
         lan.client.sysctl(&[("ipv6/conf/eth0/accept_dad", "1")]).unwrap();
-        lan.client.ip(&format!("addr add {VIP6}/64 dev eth0"));
-        until("the kernel to find the duplicate", || lan.client.ip("-6 addr show dev eth0 dadfailed").contains(VIP6));
+        // Without a nonce in its probe, and with one (RFC 7527).
+        for nonce in ["0", "1"] {
+            lan.client
+                .sysctl(&[("ipv6/conf/all/enhanced_dad", nonce), ("ipv6/conf/eth0/enhanced_dad", nonce)])
+                .unwrap();
+            lan.client.ip(&format!("addr add {VIP6}/64 dev eth0"));
+            until("the kernel to find the duplicate", || {
+                lan.client.ip("-6 addr show dev eth0 dadfailed").contains(VIP6)
+            });
+            lan.client.ip(&format!("addr del {VIP6}/64 dev eth0"));
+        }
     });
 }
 

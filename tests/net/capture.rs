@@ -8,7 +8,7 @@ use std::{
     time::Instant,
 };
 
-/// What passes `eth0` of a host, a frame a line.
+/// What passes an interface of a host, a frame a line.
 pub struct Capture {
     child: Child,
     lines: Receiver<String>,
@@ -16,10 +16,15 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Begins; what passes after this returns is seen.
+    /// Begins on `eth0`; what passes after this returns is seen.
     pub fn start(host: &Host, filter: &str) -> Self {
+        Self::on(host, "eth0", filter)
+    }
+
+    /// The same on another interface.
+    pub fn on(host: &Host, interface: &str, filter: &str) -> Self {
         let mut command = host.command("tcpdump");
-        command.args(["-l", "-n", "-e", "-v", "--immediate-mode", "-i", "eth0", filter]).stdin(Stdio::null());
+        command.args(["-l", "-n", "-e", "-v", "--immediate-mode", "-i", interface, filter]).stdin(Stdio::null());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("tcpdump is installed");
         let mut errors = BufReader::new(child.stderr.take().expect("it is piped"));
         let mut said = String::new();

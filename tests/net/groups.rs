@@ -1,6 +1,9 @@
 //! Solicited-node groups, as the kernel keeps them and a switch that listens to MLD learns them.
 
-use crate::{capture::until, lan::Lan};
+use crate::{
+    capture::{Capture, until},
+    lan::Lan,
+};
 use landfall::net::Groups;
 use std::net::Ipv6Addr;
 
@@ -19,6 +22,27 @@ fn the_switch_learns_of_a_vip_by_mld() {
         until("the switch to learn the group on the node's port", || {
             lan.switch.exec("bridge mdb show dev br0").unwrap().contains("port node grp ff02::1:ff00:777")
         });
+    });
+}
+
+/// What routers and other switches go by.
+#[test]
+fn each_vip_is_reported_when_it_comes_and_when_it_goes() {
+    let lan = Lan::new();
+    let index = lan.node.index("eth0");
+    // A version 2 report: ICMPv6 of type 143 behind a hop-by-hop header.
+    let mut capture = Capture::on(&lan.switch, "node", "ip6[6] == 0 and ip6[40] == 58 and ip6[48] == 143");
+    lan.node.block_on(async || {
+        let mut groups = Groups::default();
+        let vips = [(0x777, "ff02::1:ff00:777"), (0x778, "ff02::1:ff00:778"), (0x123456, "ff02::1:ff12:3456")];
+        for (n, group) in vips {
+            groups.join(index, vip(n)).unwrap();
+            capture.line(|line| line.contains(&format!("gaddr {group} to_ex")));
+        }
+        for (n, group) in vips {
+            groups.leave(index, vip(n)).unwrap();
+            capture.line(|line| line.contains(&format!("gaddr {group} to_in")));
+        }
     });
 }
 

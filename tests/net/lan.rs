@@ -98,7 +98,8 @@ impl Lan {
     }
 }
 
-fn run(command: &mut Command) -> Result<String> {
+/// Both streams of what it says when it succeeds.
+pub fn run(command: &mut Command) -> Result<String> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {command:?}"))?;
     let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     if !output.status.success() {

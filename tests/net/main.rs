@@ -13,3 +13,4 @@ mod lan;
 mod links;
 mod sockets;
 mod speaker;
+mod tshark;
