@@ -1,9 +1,10 @@
-//! Announcements: which nodes and interfaces answer for which pools.
+//! Announcements: which nodes and interfaces answer for which pools and Services, and which nodes rather than others.
 
 use super::{
     Labels,
     diagnostic::{Fault, Position},
     fields::{Findings, Schema},
+    preference::Preference,
     selector::Selector,
     tree::Node,
 };
@@ -13,8 +14,14 @@ use super::{
 pub struct Announcement {
     /// The pools that it is for; empty: all.
     pub pools: Vec<String>,
+    /// The Services that it is for: those that one of these selects; empty: all.
+    pub service_selectors: Vec<Selector>,
     /// The nodes that announce: those that one of these selects; empty: all.
     pub node_selectors: Vec<Selector>,
+    /// Which of them rather than others.
+    pub preferred_nodes: Vec<Preference>,
+    /// Nodes announce in spite of the label that keeps load balancers off them.
+    pub ignore_exclude_label: bool,
     /// The interfaces on which they announce: names, and patterns with `*` and `?`; empty: all suitable ones.
     pub interfaces: Vec<String>,
 }
@@ -31,18 +38,26 @@ pub enum Reach {
 }
 
 impl Announcement {
-    /// Pools are all, nodes are all, interfaces are all suitable ones: what holds when nothing is configured.
-    pub const EVERYWHERE: &'static Self =
-        &Self { pools: Vec::new(), node_selectors: Vec::new(), interfaces: Vec::new() };
-
     /// Whether it is for the pool of this name.
     pub fn is_for(&self, pool: &str) -> bool {
         self.pools.is_empty() || self.pools.iter().any(|name| name == pool)
     }
 
+    /// Whether it is for a Service with these labels.
+    pub fn selects_service(&self, labels: &Labels) -> bool {
+        self.service_selectors.is_empty() || Selector::any_matches(&self.service_selectors, labels)
+    }
+
     /// Whether a node with these labels announces.
     pub fn selects_node(&self, labels: &Labels) -> bool {
         self.node_selectors.is_empty() || Selector::any_matches(&self.node_selectors, labels)
+    }
+
+    /// How much a node with these labels is preferred: the sum of the weights that select it, as in Kubernetes' own
+    /// preferences. 0: not at all.
+    pub fn weight(&self, labels: &Labels) -> u16 {
+        let selecting = self.preferred_nodes.iter().filter(|preference| preference.selector.matches(labels));
+        selecting.fold(0, |sum: u16, preference| sum.saturating_add(preference.weight.into()))
     }
 
     /// What the interface of this name may announce. A pattern allows an interface without naming it.
@@ -59,7 +74,10 @@ impl Announcement {
     pub(super) fn read(node: &Node, path: &str, findings: &mut Findings) -> Read {
         let fields = findings.fields(node, path, &ANNOUNCEMENT);
         let pools = fields.texts(findings, "pools");
+        let service_selectors = Selector::read_list(&fields, "serviceSelectors", findings);
         let node_selectors = Selector::read_list(&fields, "nodeSelectors", findings);
+        let preferred_nodes = Preference::read_list(&fields, "preferredNodes", findings);
+        let ignore_exclude_label = fields.boolean(findings, "ignoreExcludeLabel", false);
         let mut interfaces = Vec::new();
         for (path, pattern, at) in fields.texts(findings, "interfaces") {
             if !is_interface(pattern) {
@@ -68,7 +86,8 @@ impl Announcement {
             interfaces.push(pattern.to_owned());
         }
         let names = pools.iter().map(|(_, name, _)| (*name).to_owned()).collect();
-        let announcement = Self { pools: names, node_selectors, interfaces };
+        let announcement =
+            Self { pools: names, service_selectors, node_selectors, preferred_nodes, ignore_exclude_label, interfaces };
         let pools = pools.into_iter().map(|(path, _, at)| (path, at)).collect();
         Read { announcement, pools }
     }
@@ -81,8 +100,8 @@ pub(super) struct Read {
 }
 
 const ANNOUNCEMENT: Schema = Schema {
-    known: &["pools", "nodeSelectors", "interfaces"],
-    future: &["preferredNodes", "serviceSelectors", "ignoreExcludeLabel", "conflict"],
+    known: &["pools", "serviceSelectors", "nodeSelectors", "preferredNodes", "ignoreExcludeLabel", "interfaces"],
+    future: &["conflict"],
 };
 
 /// A name that the Linux kernel takes (15 bytes: IFNAMSIZ and its terminating zero), or a pattern for one.

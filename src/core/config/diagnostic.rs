@@ -143,6 +143,12 @@ pub enum Fault {
     /// More pools than can be kept in order.
     #[error("there are {0} pools, at most {most} are possible: put several ranges into one pool", most = super::POOLS)]
     TooManyPools(usize),
+    /// More announcements that prefer nodes than speakers tell each other about.
+    #[error(
+        "more than {most} announcements have preferredNodes: put several pools into one announcement",
+        most = super::PREFERENCES
+    )]
+    TooManyPreferences,
     /// No name for a namespace.
     #[error("{0:?} is no name of a namespace: it has at most 63 lower-case letters, digits and '-'")]
     NamespaceName(String),

@@ -5,7 +5,7 @@ use super::{
     duration,
     tree::{Node, Value},
 };
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 /// What was found wrong so far.
 #[derive(Debug, Default)]
@@ -174,6 +174,28 @@ impl<'a> Fields<'a> {
         }
         findings.wrong_type(node, &self.path(key), expected);
         T::default()
+    }
+
+    /// A whole number that must be there, in a range that is `expected`.
+    pub fn required_integer<T: TryFrom<i128> + PartialOrd>(
+        &self,
+        findings: &mut Findings,
+        key: &'static str,
+        range: RangeInclusive<T>,
+        expected: &'static str,
+    ) -> Option<T> {
+        let Some(node) = self.node(key) else {
+            self.missing(findings, key);
+            return None;
+        };
+        let number = match node.value {
+            Value::Integer(value) => T::try_from(value).ok().filter(|value| range.contains(value)),
+            _ => None,
+        };
+        if number.is_none() {
+            findings.wrong_type(node, &self.path(key), expected);
+        }
+        number
     }
 
     /// A span of time; `default` when it is absent.

@@ -11,6 +11,7 @@ mod duration;
 mod fields;
 mod labels;
 mod pool;
+mod preference;
 #[cfg(test)]
 mod properties;
 mod selector;
@@ -23,6 +24,7 @@ pub use announcement::{Announcement, Reach};
 pub use diagnostic::{Diagnostic, Errors, Fault, Position};
 pub use labels::Labels;
 pub use pool::{Pool, Sharing};
+pub use preference::Preference;
 pub use selector::Selector;
 
 use crate::addr::{Family, Range, number};
@@ -35,7 +37,7 @@ pub struct Config {
     /// The pools in the order in which they are looked at: those that are for some Services only come first; then by
     /// priority, the higher first; then by name. No address is in two of them, and none is without addresses.
     pub pools: Vec<Pool>,
-    /// The announcements, in the order of the text.
+    /// The announcements, in the order of the text. Where there is none in it, the one that restricts nothing.
     pub announcements: Vec<Announcement>,
     /// How long a released address rests before another Service may have it.
     pub quarantine: Duration,
@@ -48,7 +50,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         let (quarantine, reuse) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
-        Self { pools: Vec::new(), announcements: Vec::new(), quarantine, reuse, index: Index::default() }
+        let announcements = vec![Announcement::default()];
+        Self { pools: Vec::new(), announcements, quarantine, reuse, index: Index::default() }
     }
 }
 
@@ -84,19 +87,20 @@ impl Config {
         (family == place.0 && place.1 <= last).then_some(position)
     }
 
-    /// The announcements for the pool of this name. Several: the union of what they allow. When none is configured at
-    /// all: [`Announcement::EVERYWHERE`]. The pool may be one that is no longer configured, but has addresses in use.
-    pub fn announcements_for(&self, pool: &str) -> Vec<&Announcement> {
-        if self.announcements.is_empty() {
-            return vec![Announcement::EVERYWHERE];
-        }
-        self.announcements.iter().filter(|announcement| announcement.is_for(pool)).collect()
+    /// The announcements for the pool of this name. Several: the union of what they allow. The pool may be one that is no
+    /// longer configured, but has addresses in use.
+    pub fn announcements_for(&self, pool: &str) -> impl Iterator<Item = &Announcement> {
+        self.announcements.iter().filter(move |announcement| announcement.is_for(pool))
     }
 
-    /// What of the pool of this name an interface of a node with these labels may announce.
+    /// The announcements that prefer some nodes, at most [`PREFERENCES`]. What a node weighs is told in this order.
+    pub fn preferring(&self) -> impl Iterator<Item = &Announcement> {
+        self.announcements.iter().filter(|announcement| !announcement.preferred_nodes.is_empty())
+    }
+
+    /// What of the pool of this name an interface of a node with these labels may announce for some Service.
     pub fn reach(&self, pool: &str, labels: &Labels, interface: &str) -> Reach {
-        let announcements = self.announcements_for(pool);
-        let selected = announcements.iter().filter(|announcement| announcement.selects_node(labels));
+        let selected = self.announcements_for(pool).filter(|announcement| announcement.selects_node(labels));
         selected.map(|announcement| announcement.allows_interface(interface)).max().unwrap_or(Reach::None)
     }
 }
@@ -133,6 +137,9 @@ const CONFIG: Schema = Schema { known: &["pools", "announcements", "quarantine",
 /// More pools are refused: an allocation may have to look at each.
 const POOLS: usize = 4096;
 
+/// More announcements with `preferredNodes` are refused: speakers tell each other what they weigh for each.
+pub const PREFERENCES: usize = 64;
+
 /// Reads and checks a configuration.
 ///
 /// # Errors
@@ -150,14 +157,23 @@ pub fn parse(text: &str) -> Result<Parsed, Errors> {
     pools.sort_by_cached_key(|pool| (pool.admission.is_open(), Reverse(pool.priority), pool.name.clone()));
 
     let mut announcements = Vec::new();
+    let mut preferring = 0;
     for (path, node) in fields.list(&mut findings, "announcements") {
         let read = Announcement::read(node, &path, &mut findings);
+        let prefers = !read.announcement.preferred_nodes.is_empty();
+        preferring += usize::from(prefers);
+        if prefers && preferring == PREFERENCES + 1 {
+            findings.error(node.at, &path, Fault::TooManyPreferences);
+        }
         for (name, (path, at)) in read.announcement.pools.iter().zip(read.pools) {
             if !names.contains_key(name.as_str()) {
                 findings.error(at, &path, Fault::UnknownPool(name.clone()));
             }
         }
         announcements.push(read.announcement);
+    }
+    if announcements.is_empty() {
+        announcements.push(Announcement::default());
     }
 
     let defaults = Config::default();
@@ -169,7 +185,7 @@ pub fn parse(text: &str) -> Result<Parsed, Errors> {
         findings.warn(root.at, "", Fault::NoPools);
     }
     for (name, at) in names {
-        if config.announcements_for(name).is_empty() {
+        if config.announcements_for(name).next().is_none() {
             findings.warn(at, "announcements", Fault::NotAnnounced(name.to_owned()));
         }
     }

@@ -77,7 +77,8 @@ impl Selector {
         list.into_iter().filter_map(|(path, node)| Self::read(node, &path, findings)).collect()
     }
 
-    fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
+    /// Reads one selector; none where it has an error.
+    pub(super) fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
         let errors = findings.errors.len();
         let fields = findings.fields(node, path, &SELECTOR);
         let mut selector = Self::default();

@@ -3,6 +3,8 @@
 use super::*;
 use crate::addr::{BlockError, Family, Special};
 
+mod announcements;
+
 fn accept(text: &str) -> Config {
     let parsed = parse(text).unwrap_or_else(|errors| panic!("{text}\n{errors}"));
     assert_eq!(parsed.warnings, [], "{text}");
@@ -58,6 +60,9 @@ announcements:
   nodeSelectors:
   - matchLabels: {role: edge}
   - matchExpressions: [{key: zone, operator: In, values: [a, b]}]
+  serviceSelectors: [{matchLabels: {tier: front}}]
+  preferredNodes: [{weight: 10, selector: {matchLabels: {zone: a}}}]
+  ignoreExcludeLabel: true
   interfaces: ["eth0", "en*"]
 - {}
 "#,
@@ -79,8 +84,10 @@ announcements:
     let [restricted, everywhere] = &config.announcements[..] else { panic!("{config:?}") };
     assert_eq!(restricted.pools, ["plain"]);
     assert_eq!(restricted.node_selectors.len(), 2);
+    assert_eq!((restricted.service_selectors.len(), restricted.preferred_nodes[0].weight), (1, 10));
+    assert!(restricted.ignore_exclude_label);
     assert_eq!(restricted.interfaces, ["eth0", "en*"]);
-    assert_eq!(everywhere, Announcement::EVERYWHERE);
+    assert_eq!(everywhere, &Announcement::default());
 }
 
 #[test]
@@ -183,31 +190,6 @@ fn an_address_belongs_to_the_pool_that_lists_it_though_it_be_excluded() {
     assert_eq!(config.pool_of(ip("203.0.113.7")), None);
     assert_eq!(config.pool("a"), Some(pool));
     assert_eq!(config.pool("b"), None);
-}
-
-#[test]
-fn announcements_add_up() {
-    let labels = |role: &str| Labels::from([("role", role)]);
-    let pools = "pools:\n- {name: a, addresses: [198.51.100.1]}\n- {name: b, addresses: [198.51.100.2]}\n";
-    let none = accept(pools);
-    assert_eq!(none.reach("a", &labels("core"), "eth0"), Reach::Subnets, "none: everywhere");
-    let edge = "announcements:\n- {pools: [a], nodeSelectors: [matchLabels: {role: edge}], interfaces: [eth0]}\n";
-    let all = "- {interfaces: [\"eth*\"]}\n";
-    let union = accept(&format!("{pools}{edge}{all}"));
-    for (pool, role, interface, reach) in [
-        ("a", "edge", "eth0", Reach::Any),
-        ("a", "edge", "eth1", Reach::Subnets),
-        ("a", "core", "eth0", Reach::Subnets),
-        ("a", "core", "wlan0", Reach::None),
-        ("b", "edge", "eth0", Reach::Subnets),
-        ("gone", "edge", "eth0", Reach::Subnets),
-    ] {
-        assert_eq!(union.reach(pool, &labels(role), interface), reach, "{pool} {role} {interface}");
-    }
-    let Parsed { config, warnings } = parse(&format!("{pools}{edge}")).unwrap();
-    assert_eq!(config.reach("b", &labels("edge"), "eth0"), Reach::None, "only a is announced");
-    assert_eq!(config.announcements_for("b"), Vec::<&Announcement>::new());
-    assert_eq!(places(warnings.iter()), [("3:10 announcements".into(), Fault::NotAnnounced("b".into()))]);
 }
 
 #[test]
@@ -366,6 +348,7 @@ fn types_are_strict() {
         ("quarantine: 60\n", "1:13 quarantine"),
         ("reuse: 1 day\n", "1:8 reuse"),
         ("announcements: [{interfaces: eth0}]\n", "1:30 announcements[0].interfaces"),
+        ("announcements: [{ignoreExcludeLabel: 1}]\n", "1:38 announcements[0].ignoreExcludeLabel"),
         ("announcements: [{nodeSelectors: [a]}]\n", "1:34 announcements[0].nodeSelectors[0]"),
         ("7: a\n", "1:1 "),
     ] {
