@@ -5,6 +5,7 @@
 //! * [`alloc`]: which Service gets which address, and why another one gets none.
 //! * [`elect`]: heartbeats and claims heard on a segment become "answer for this address" and "stop".
 //! * [`responder`] and [`announcer`]: what is said to whom about the addresses that are answered for.
+//! * [`health`]: what kube-proxy's health check answers becomes "this node delivers" or not.
 //! * [`wire`]: the bytes of ARP, NDP and Landfall's own frames.
 //!
 //! Nothing here knows a clock, a socket, a thread or Kubernetes.
@@ -14,5 +15,6 @@ pub mod alloc;
 pub mod announcer;
 pub mod config;
 pub mod elect;
+pub mod health;
 pub mod responder;
 pub mod wire;
