@@ -35,9 +35,9 @@ struct Conditions {
     terminating: Option<bool>,
 }
 
-/// How usable an endpoint is; a later one is better.
+/// How an endpoint can be used; a later one is better.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Tier {
+pub enum Usable {
     /// Still serving while it terminates: used where nothing is ready.
     Terminating,
     /// Ready.
@@ -54,9 +54,7 @@ pub struct LocalEndpoints {
     /// Of which family its endpoints are; none: they are names.
     pub family: Option<Family>,
     /// The best of its endpoints on the node; none: no usable one.
-    pub best: Option<Tier>,
-    /// The best of its endpoints on any node.
-    pub anywhere: Option<Tier>,
+    pub best: Option<Usable>,
 }
 
 impl LocalEndpoints {
@@ -66,12 +64,10 @@ impl LocalEndpoints {
         let service = object.metadata.labels.as_ref().and_then(|labels| labels.get(names::SLICE_SERVICE));
         let service = ServiceKey::new(&slice.namespace, service.map_or("", String::as_str));
         let family = parse_family(&object.address_type);
-        let mut local = Self { slice, service, family, best: None, anywhere: None };
+        let mut local = Self { slice, service, family, best: None };
         for endpoint in object.endpoints.into_iter().flatten() {
-            let tier = endpoint.conditions.unwrap_or_default().tier();
-            local.anywhere = local.anywhere.max(tier);
             if endpoint.node_name.as_deref() == Some(node) {
-                local.best = local.best.max(tier);
+                local.best = local.best.max(endpoint.conditions.unwrap_or_default().usable());
             }
         }
         local
@@ -80,12 +76,12 @@ impl LocalEndpoints {
 
 impl Conditions {
     /// Absent means true for `ready`, the same as `ready` for `serving`, and false for `terminating`.
-    fn tier(&self) -> Option<Tier> {
+    fn usable(&self) -> Option<Usable> {
         let ready = self.ready.unwrap_or(true);
         let serving = self.serving.unwrap_or(ready);
         match (ready, serving, self.terminating.unwrap_or(false)) {
-            (true, _, _) => Some(Tier::Ready),
-            (false, true, true) => Some(Tier::Terminating),
+            (true, _, _) => Some(Usable::Ready),
+            (false, true, true) => Some(Usable::Terminating),
             _ => None,
         }
     }
@@ -96,7 +92,7 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
-    fn tiers(endpoints: Value) -> (Option<Tier>, Option<Tier>) {
+    fn best(endpoints: Value) -> Option<Usable> {
         let slice = json!({
             "metadata": {"namespace": "shop", "name": "web-x1", "labels": {"kubernetes.io/service-name": "web"}},
             "addressType": "IPv4", "endpoints": endpoints
@@ -105,28 +101,28 @@ mod tests {
         assert_eq!(local.slice, ObjectName { namespace: "shop".into(), name: "web-x1".into() });
         assert_eq!(local.service, ServiceKey::new("shop", "web"));
         assert_eq!(local.family, Some(Family::V4));
-        (local.best, local.anywhere)
+        local.best
     }
 
     #[test]
-    fn the_best_endpoint_counts_on_the_node_and_anywhere() {
+    fn the_best_endpoint_on_the_node_counts() {
         let on = |node: &str, conditions: Value| json!({"nodeName": node, "conditions": conditions});
         let ready = json!({"ready": true, "serving": true, "terminating": false});
         let leaving = json!({"ready": false, "serving": true, "terminating": true});
         let failing = json!({"ready": false, "serving": false, "terminating": false});
-        let (up, end) = (Some(Tier::Ready), Some(Tier::Terminating));
+        let (up, end) = (Some(Usable::Ready), Some(Usable::Terminating));
         for (endpoints, expected) in [
-            (json!([on("n1", ready.clone())]), (up, up)),
-            (json!([on("n2", ready.clone())]), (None, up)),
-            (json!([on("n1", leaving.clone()), on("n1", ready.clone())]), (up, up)),
-            (json!([on("n1", leaving), on("n2", ready)]), (end, up)),
-            (json!([on("n1", failing)]), (None, None)),
-            (json!([on("n1", json!({}))]), (up, up)),
-            (json!([{"nodeName": "n1"}]), (up, up)),
-            (json!([{"conditions": {"ready": true}}]), (None, up)),
-            (json!(null), (None, None)),
+            (json!([on("n1", ready.clone())]), up),
+            (json!([on("n2", ready.clone())]), None),
+            (json!([on("n1", leaving.clone()), on("n1", ready.clone())]), up),
+            (json!([on("n1", leaving), on("n2", ready)]), end),
+            (json!([on("n1", failing)]), None),
+            (json!([on("n1", json!({}))]), up),
+            (json!([{"nodeName": "n1"}]), up),
+            (json!([{"conditions": {"ready": true}}]), None),
+            (json!(null), None),
         ] {
-            assert_eq!(tiers(endpoints.clone()), expected, "{endpoints}");
+            assert_eq!(best(endpoints.clone()), expected, "{endpoints}");
         }
     }
 }

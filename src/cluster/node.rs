@@ -49,10 +49,10 @@ struct Taint {
     key: String,
 }
 
-/// Why no address may be announced from a node. Not being Ready alone is no reason (KEP-3458).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
+/// Why no address may be announced from a node. Not being Ready alone is no reason, nor being cordoned (KEP-3458).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum Exclusion {
-    /// It carries the label [`names::EXCLUDE_NODE`].
+    /// It carries the label [`names::EXCLUDE_NODE`]; an announcement may ignore this, and nothing else.
     #[error("the node is labelled {}", names::EXCLUDE_NODE)]
     Label,
     /// The cluster autoscaler is about to delete it.
@@ -83,10 +83,10 @@ impl Node {
         let labelled = labels.get(names::EXCLUDE_NODE).is_some_and(|value| !is_false(value));
         let excluded = if metadata.deletion_timestamp.is_some() {
             Some(Exclusion::Deleting)
-        } else if labelled {
-            Some(Exclusion::Label)
         } else if spec.taints.iter().flatten().any(|taint| taint.key == names::AUTOSCALER_TAINT) {
             Some(Exclusion::Autoscaler)
+        } else if labelled {
+            Some(Exclusion::Label)
         } else {
             None
         };
@@ -168,5 +168,20 @@ mod tests {
         assert_eq!(excluded(taint("node.kubernetes.io/not-ready")), None);
         let deleting = |n: &mut Value| n["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z");
         assert_eq!(excluded(deleting), Some(Exclusion::Deleting));
+        let both = |n: &mut Value| {
+            label("true")(n);
+            taint(names::AUTOSCALER_TAINT)(n);
+        };
+        assert_eq!(excluded(both), Some(Exclusion::Autoscaler), "the one that no announcement ignores");
+    }
+
+    #[test]
+    fn a_cordoned_node_is_not_excluded() {
+        let cordoned = |n: &mut Value| {
+            n["spec"] = json!({"unschedulable": true, "taints": [
+                {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+            ]});
+        };
+        assert_eq!(excluded(cordoned), None);
     }
 }

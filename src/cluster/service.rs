@@ -9,7 +9,10 @@ use super::{
 };
 use arcstr::ArcStr;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use landfall_core::alloc::{self, FamilyPolicy, ServiceKey};
+use landfall_core::{
+    alloc::{self, FamilyPolicy, ServiceKey},
+    config::Labels,
+};
 use serde::Deserialize;
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
@@ -156,6 +159,8 @@ pub struct Announced {
     pub key: ServiceKey,
     /// The object's UID.
     pub uid: String,
+    /// Its labels, which announcements select by.
+    pub labels: Labels,
     /// The addresses in its status; empty where its type is not LoadBalancer.
     pub vips: Vec<IpAddr>,
     /// The controller's record is on it: the addresses are Landfall's.
@@ -175,7 +180,9 @@ impl Announced {
             Vec::new()
         };
         let local = spec.external_traffic_policy.as_deref() == Some("Local");
-        Self { key: key(&metadata), uid: metadata.uid.unwrap_or_default(), vips, recorded, local }
+        let key = key(&metadata);
+        let labels = metadata.labels.into_iter().flatten().collect();
+        Self { key, uid: metadata.uid.unwrap_or_default(), labels, vips, recorded, local }
     }
 }
 

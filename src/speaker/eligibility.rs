@@ -5,7 +5,7 @@
 use super::desired::{Desired, NotHere, Reaches, Vip};
 use crate::net::Link;
 use ipnet::IpNet;
-use landfall_core::{config::Reach, wire::ethernet::MacAddr};
+use landfall_core::{config::Reach, elect::Wish, wire::ethernet::MacAddr};
 use std::net::IpAddr;
 
 /// Why an interface does not answer for a VIP.
@@ -17,8 +17,8 @@ pub enum Ineligible {
     /// This node must not answer.
     #[error(transparent)]
     NotHere(#[from] NotHere),
-    /// No announcement of the VIP's pool allows it.
-    #[error("no announcement allows this node's interface to announce the pool")]
+    /// No announcement for the VIP allows it.
+    #[error("no announcement for the address allows this interface: see their interfaces")]
     NotAllowed,
     /// The VIP is in none of its subnets, and no announcement names it.
     #[error("the address is in none of the interface's subnets")]
@@ -75,10 +75,13 @@ pub fn is_segment(link: &Link, desired: &Desired, reaches: &Reaches) -> bool {
         }) || desired.orphans().any(|(vip, wanted)| eligible(link, *vip, wanted, reaches).is_ok()))
 }
 
-/// Whether `link`, which may announce as far as `reaches`, can answer for `vip`.
-pub fn eligible(link: &Link, vip: IpAddr, wanted: &Vip, reaches: &Reaches) -> Result<(), Ineligible> {
+/// Whether `link`, which may announce as far as `reaches`, can answer for `vip`, and how much it wants to.
+///
+/// # Errors
+/// Why it cannot.
+pub fn eligible(link: &Link, vip: IpAddr, wanted: &Vip, reaches: &Reaches) -> Result<Wish, Ineligible> {
     fit(link)?;
-    wanted.here?;
+    let wish = wanted.here?;
     match reaches.of(wanted) {
         Reach::None => return Err(Ineligible::NotAllowed),
         Reach::Subnets if !link.addresses.iter().any(|subnet| subnet.contains(&vip)) => {
@@ -89,7 +92,7 @@ pub fn eligible(link: &Link, vip: IpAddr, wanted: &Vip, reaches: &Reaches) -> Re
     if link.addresses.iter().any(|own| own.addr() == vip) {
         return Err(Ineligible::OwnAddress);
     }
-    if link.addresses.iter().any(|subnet| is_edge(subnet, vip)) { Err(Ineligible::SubnetEdge) } else { Ok(()) }
+    if link.addresses.iter().any(|subnet| is_edge(subnet, vip)) { Err(Ineligible::SubnetEdge) } else { Ok(wish) }
 }
 
 /// IPv4's network and broadcast address (RFC 3021 has none in a /31), IPv6's subnet-router anycast address (RFC 4291, section
@@ -127,7 +130,7 @@ mod tests {
     fn judge(link: &Link, vip: &str, config: &str) -> Result<(), Ineligible> {
         let desired = desired(config, vip);
         let vip = vip.parse().unwrap();
-        eligible(link, vip, &desired.vips[&vip], &desired.reaches(&link.name))
+        eligible(link, vip, &desired.vips[&vip], &desired.reaches(&link.name)).map(drop)
     }
 
     fn listens(link: &Link, desired: &Desired) -> bool {

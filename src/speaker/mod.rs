@@ -2,13 +2,14 @@
 //! answers.
 //!
 //! ```text
-//!  watches ─► desired (Inputs → Desired) ─► lan (links, segments, elections) ─► frames
-//!                                            └─► record ─► API server
+//!  watches, data_path ─► desired (Inputs → Desired) ─► lan (links, segments, elections) ─► frames
+//!                                                       └─► record ─► API server
 //! ```
 //! * [`desired`] and [`eligibility`], both pure, say which VIPs this node may answer for, and why not.
 //! * [`lan`] owns everything that touches the LAN, on a thread of its own; [`segment`] is one interface's part of it. What is said
 //!   to whom is decided in `landfall_core`: its `responder` and `announcer`.
 
+pub mod data_path;
 pub mod desired;
 pub mod eligibility;
 pub mod lan;
@@ -54,6 +55,9 @@ pub struct SpeakerArgs {
     /// The namespace of the controller and of the configuration
     #[arg(long, default_value = names::NAMESPACE)]
     pub namespace: String,
+    /// Where kube-proxy on this node tells whether it is healthy; empty: nobody is asked
+    #[arg(long, value_name = "URL", default_value = data_path::HEALTHZ)]
+    pub kube_proxy_healthz: String,
 }
 
 /// Runs until `leave`, then hands everything over and ends.
@@ -63,6 +67,7 @@ pub struct SpeakerArgs {
 /// waited for.
 pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<()> {
     let speaker = SpeakerName::new(&args.node_name).context("--node-name")?;
+    let data_path = data_path::verdicts(&args.kube_proxy_healthz)?;
     let client = client::connect(&client::find().await?)?;
     let (wanted, desired) = watch::channel(None);
     let record = Record { version: env!("CARGO_PKG_VERSION").into(), ..Record::default() };
@@ -77,7 +82,9 @@ pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<
         let _ = ended.send(result);
     })?;
 
-    let follow = follow(watches(&client, &args), wanted);
+    let mut seen = watches(&client, &args);
+    seen.push(data_path.map(Seen::DataPath).boxed());
+    let follow = follow(seen, wanted);
     let mut writer = RecordWriter::new(client.clone(), &args.node_name);
     let write = write_record(&mut writer, &mut reported);
     tokio::select! {

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::net::{Link, PacketSocket, Received, Traffic, is_link_down};
 use landfall_core::{
-    elect::{Acquired, Election, Identity, Ignored, Input, Now, Output, Released, Timing},
+    elect::{Acquired, Election, Identity, Ignored, Input, Now, Output, Released, Timing, Wish},
     responder::{self, Answer, Counters},
     wire::{
         ethernet::{Header, MacAddr},
@@ -65,7 +65,7 @@ pub struct Segment {
     socket: PacketSocket,
     election: Election,
     /// What was wanted of the election last.
-    wanted: BTreeSet<IpAddr>,
+    wanted: BTreeMap<IpAddr, Wish>,
     owned: HashSet<IpAddr>,
     drained: bool,
     counters: Counters,
@@ -82,7 +82,7 @@ impl Segment {
             socket: PacketSocket::open(link.index)?,
             election: Election::new(identity.clone(), Timing::default(), now),
             identity,
-            wanted: BTreeSet::new(),
+            wanted: BTreeMap::new(),
             owned: HashSet::new(),
             drained: false,
             counters: Counters::default(),
@@ -157,17 +157,18 @@ impl Segment {
         let eligible = |(vip, wanted): (&IpAddr, &_)| {
             eligibility::eligible(&self.link, *vip, wanted, reaches)
                 .inspect_err(|why| debug!(interface = self.link.name, %vip, %why, "not answered for here"))
-                .is_ok()
-                .then_some(*vip)
+                .ok()
+                .map(|wish| (*vip, wish))
         };
-        let wanted: BTreeSet<IpAddr> = desired.vips.iter().filter_map(eligible).collect();
+        let wanted: BTreeMap<IpAddr, Wish> = desired.vips.iter().filter_map(eligible).collect();
         let before = std::mem::replace(&mut self.wanted, wanted);
+        let weigh = Input::Weigh(desired.weights(&self.link.name));
         let withdraw = withdrawn.iter().map(|vip| Input::Withdraw { vip: *vip });
-        let gone = before.difference(&self.wanted).filter(|vip| !withdrawn.contains(vip));
+        let gone = before.keys().filter(|vip| !self.wanted.contains_key(vip) && !withdrawn.contains(vip));
         let unwant = gone.map(|vip| Input::Unwant { vip: *vip });
-        let new = self.wanted.iter().filter(|vip| !before.contains(*vip) || withdrawn.contains(vip));
-        let want = new.map(|vip| Input::Want { vip: *vip, tier: 0 });
-        let inputs: Vec<Input> = withdraw.chain(unwant).chain(want).collect();
+        let new = self.wanted.iter().filter(|(vip, wish)| before.get(vip) != Some(wish) || withdrawn.contains(vip));
+        let want = new.map(|(vip, wish)| Input::Want { vip: *vip, wish: *wish });
+        let inputs: Vec<Input> = [weigh].into_iter().chain(withdraw).chain(unwant).chain(want).collect();
         inputs.into_iter().flat_map(|input| self.elect(input, now)).collect()
     }
 

@@ -120,6 +120,7 @@ fn a_hostname_in_the_status_is_foreign() {
 #[test]
 fn announced_are_recorded_addresses_alone() {
     let announced = Announced::new(object(|_| ()));
+    assert_eq!(announced.labels, Labels::from([("tier", "front")]));
     assert_eq!(announced.vips, [ip("198.51.100.100"), ip("2001:db8::1")]);
     assert!(announced.local);
     let foreign = |o: &mut Value| o["metadata"]["annotations"] = json!({});

@@ -1,6 +1,6 @@
 //! What goes into an [`Election`](super::Election) and what comes out of it.
 
-use super::Life;
+use super::{Life, Wish};
 use crate::wire::heartbeat::{Frame, SpeakerName};
 use std::{net::IpAddr, time::Duration};
 
@@ -31,14 +31,16 @@ pub enum Input {
     Frame(Frame),
     /// [`Election::deadline`](super::Election::deadline) has passed. Early, late and needless calls do no harm.
     Timer,
-    /// This speaker can answer for the VIP here. Again for a VIP that it already can: only the tier changes.
+    /// This speaker can answer for the VIP here. Again for a VIP that it already can: only the wish changes.
     Want {
         /// The VIP.
         vip: IpAddr,
-        /// How well placed it is: 0 is best, and each tier lets all of the one before it go first. Always 0 in this
-        /// version's speaker.
-        tier: u8,
+        /// How much.
+        wish: Wish,
     },
+    /// How much this speaker is preferred here, by preference; all 0 before the first word. At most
+    /// [`MOST_WEIGHTS`](crate::wire::heartbeat::MOST_WEIGHTS) count.
+    Weigh(Vec<u16>),
     /// This speaker can no longer answer for the VIP here; the VIP is still a Service's. It is handed over.
     Unwant {
         /// The VIP.
@@ -84,7 +86,7 @@ pub enum Output {
 pub enum Acquired {
     /// Nobody is known to have held it since its Service got it.
     New,
-    /// Its owner gave it up.
+    /// Its owner gave it up, or yields to this speaker's better tier.
     HandedOver,
     /// Its owner is dead.
     Dead,
@@ -95,7 +97,7 @@ pub enum Acquired {
 /// Why a VIP is no longer answered for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Released {
-    /// It was given up, and another has claimed it.
+    /// It was given up or this speaker yields, and another has claimed it.
     HandedOver,
     /// It was given up, and nobody claimed it in time.
     NoSuccessor,

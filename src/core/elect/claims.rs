@@ -38,10 +38,10 @@ impl Register {
         }
     }
 
-    /// A firm claim of `holder`'s, after the release with epoch `after`.
-    pub fn held(vip: IpAddr, after: u64, epoch: u64, holder: Holder) -> Self {
+    /// A firm claim of `holder`'s, who answers in this `state`, after the release with epoch `after`.
+    pub fn answered(vip: IpAddr, after: u64, epoch: u64, state: State, holder: Holder) -> Self {
         let hash = hash::rendezvous(vip, holder.speaker);
-        Self { after, epoch, firm: true, hash, state: State::Held, holder }
+        Self { after, epoch, firm: true, hash, state, holder }
     }
 
     /// A release.
@@ -68,7 +68,7 @@ impl ClaimSet {
     /// Takes the speaker's word about one VIP: it holds it or it does not.
     pub fn apply(&mut self, claim: Claim) {
         self.remove(claim.vip);
-        if matches!(claim.state, State::Held | State::Leaving) {
+        if claim.state.answers() {
             self.digest ^= hash::digest(&claim);
             self.claims.insert(claim.vip, claim);
         }

@@ -1,10 +1,13 @@
 //! Who claims a VIP that nobody holds: whoever has waited its rank, unless another was quicker.
 //!
 //! The waiting needs no agreement on who else is eligible; where two claim at once the greater register wins.
+//!
+//! First wait those of the second tier, then those of a lower weight, then those of a lower hash. Each lets all before it have
+//! both of their turns: by rank, and above their share.
 
-use super::{Acquired, Duty, Election, Mine, Output, Register, hash};
+use super::{Acquired, Duty, Election, Mine, Output, Register, Tier, hash};
 use crate::wire::heartbeat::{SpeakerId, State};
-use std::{net::IpAddr, time::Duration};
+use std::{cmp::Ordering, net::IpAddr, time::Duration};
 
 /// A VIP that nobody ever owned has no client yet, so speakers above their share let the others go first for longer.
 const NEW_VIP_PATIENCE: u32 = 2;
@@ -26,10 +29,21 @@ enum Step {
     Share,
 }
 
+/// The other speakers that may take a VIP over, counted by how they compare with this one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Rivals {
+    /// Of greater weight.
+    preferred: usize,
+    /// Of the same weight.
+    equal: usize,
+    /// Of the same weight and with a greater hash.
+    before: usize,
+}
+
 impl Election {
-    /// Whether somebody alive holds the VIP and stays.
+    /// Whether somebody alive holds the VIP and stays, perhaps only for want of better.
     pub(super) fn held(&self, register: &Register) -> bool {
-        if register.state != State::Held {
+        if !matches!(register.state, State::Held | State::Yielding) {
             return false;
         }
         if register.holder == self.holder() {
@@ -42,11 +56,14 @@ impl Election {
     /// Begins to wait for a VIP that this speaker may claim, and stops where it may not.
     pub(super) fn consider(&mut self, address: IpAddr) {
         let Some(vip) = self.vips.get(&address) else { return };
+        let taken = |tier: Tier| {
+            let yields = |register: &Register| tier == Tier::First && register.state == State::Yielding;
+            vip.register.is_some_and(|register| self.held(&register) && !yields(&register))
+        };
         let open = !self.draining
-            && vip.want.is_some()
+            && vip.want.is_some_and(|wish| !taken(wish.tier))
             && vip.mine.is_none()
-            && vip.silenced.is_none()
-            && !vip.register.is_some_and(|register| self.held(&register));
+            && vip.silenced.is_none();
         match (open, vip.contention) {
             (true, None) if self.listening() => self.wait(address, Step::Listen, self.rest()),
             (true, None) => self.wait(address, Step::Rank, self.rank_wait(address)),
@@ -72,15 +89,19 @@ impl Election {
     pub(super) fn contend(&mut self, address: IpAddr, at: Duration, total: usize) {
         let Some(vip) = self.vips.get(&address) else { return };
         let Some(contention) = vip.contention.filter(|contention| contention.at == at) else { return };
-        let new = vip.register.is_none();
         match contention.step {
             _ if self.listening() => self.wait(address, Step::Listen, self.rest()),
             Step::Listen => self.wait(address, Step::Rank, self.rank_wait(address)),
-            Step::Rank if self.claims.len() >= self.share(total) => {
-                let patience = if new { NEW_VIP_PATIENCE } else { 1 };
-                self.wait(address, Step::Share, self.round() * patience);
+            Step::Share => self.claim(address),
+            Step::Rank => {
+                // A fair share is one among those that are preferred alike.
+                let alike = 1 + self.rivals(address).equal;
+                if self.claims.len() < total.div_ceil(alike) {
+                    self.claim(address);
+                } else {
+                    self.wait(address, Step::Share, self.turns(alike) * self.patience(address));
+                }
             }
-            Step::Rank | Step::Share => self.claim(address),
         }
     }
 
@@ -91,13 +112,15 @@ impl Election {
         let Some(vip) = self.vips.get(&address) else { return };
         let before = vip.register;
         let owned = vip.mine.is_some();
+        let state = vip.want.unwrap_or_default().tier.state();
         let epoch = before.map_or(wall, |register| wall.max(register.epoch.saturating_add(1)));
         let why = match before {
             None => Acquired::New,
             Some(register) => match register.state {
                 State::Released => Acquired::New,
                 State::Leaving | State::Vacant => Acquired::HandedOver,
-                State::Held => match self.peers.get(register.holder.speaker) {
+                State::Yielding if self.held(&register) => Acquired::HandedOver,
+                State::Held | State::Yielding => match self.peers.get(register.holder.speaker) {
                     Some(peer) if peer.boot != register.holder.boot => Acquired::Restarted,
                     Some(peer) if peer.draining => Acquired::HandedOver,
                     _ if register.holder.speaker == me.speaker => Acquired::Restarted,
@@ -105,7 +128,8 @@ impl Election {
                 },
             },
         };
-        let register = Register::held(address, before.map_or(0, |register| register.after), epoch, me);
+        let after = before.map_or(0, |register| register.after);
+        let register = Register::answered(address, after, epoch, state, me);
         let Some(vip) = self.vips.get_mut(&address) else { return };
         vip.register = Some(register);
         vip.mine = Some(Mine::Owner);
@@ -126,31 +150,48 @@ impl Election {
             .count()
     }
 
-    /// This speaker's fair share of `total`, rounded up.
-    fn share(&self, total: usize) -> usize {
-        total.div_ceil(1 + self.peers.candidates().count())
-    }
-
     /// How long until the contention is looked at again while the speaker listens.
     fn rest(&self) -> Duration {
         self.listen_until.saturating_sub(self.now.mono).max(self.timing.slot)
     }
 
-    /// The wait for all of better tiers, and then for those of a better hash.
+    /// The wait for all that go first.
     fn rank_wait(&self, address: IpAddr) -> Duration {
-        let tier = self.vips.get(&address).and_then(|vip| vip.want).unwrap_or(0);
-        let mine = hash::rendezvous(address, self.id);
-        let better = self.peers.candidates().filter(|peer| hash::rendezvous(address, *peer) > mine).count();
-        self.round() * u32::from(tier) + self.timing.slot * self.slots(better)
+        let rivals = self.rivals(address);
+        let first = match self.vips.get(&address).and_then(|vip| vip.want).unwrap_or_default().tier {
+            Tier::First => Duration::ZERO,
+            Tier::Second => self.turns(1 + self.peers.candidates().count()),
+        };
+        (first + self.turns(rivals.preferred)) * (1 + self.patience(address)) + self.turns(rivals.before)
     }
 
-    /// How long it takes until everybody has had a turn.
-    fn round(&self) -> Duration {
-        self.timing.slot * self.slots(1 + self.peers.candidates().count())
+    /// How those that may take the VIP over compare with this speaker.
+    fn rivals(&self, address: IpAddr) -> Rivals {
+        let preferences = self.vips.get(&address).and_then(|vip| vip.want).unwrap_or_default().preferences;
+        let (mine, hash) = (preferences.weight(&self.weights), hash::rendezvous(address, self.id));
+        let mut rivals = Rivals::default();
+        for (id, peer) in self.peers.candidates() {
+            match preferences.weight(&peer.weights).cmp(&mine) {
+                Ordering::Greater => rivals.preferred += 1,
+                Ordering::Equal => {
+                    rivals.equal += 1;
+                    rivals.before += usize::from(hash::rendezvous(address, id) > hash);
+                }
+                Ordering::Less => {}
+            }
+        }
+        rivals
     }
 
-    fn slots(&self, rank: usize) -> u32 {
-        u32::try_from(rank).unwrap_or(u32::MAX).min(self.timing.slots)
+    /// How many times as long as their rank speakers above their share let the others go first.
+    fn patience(&self, address: IpAddr) -> u32 {
+        let is_new = self.vips.get(&address).is_none_or(|vip| vip.register.is_none());
+        if is_new { NEW_VIP_PATIENCE } else { 1 }
+    }
+
+    /// How long it takes until so many have had a turn.
+    fn turns(&self, speakers: usize) -> Duration {
+        self.timing.slot * u32::try_from(speakers).unwrap_or(u32::MAX).min(self.timing.slots)
     }
 
     fn wait(&mut self, address: IpAddr, step: Step, wait: Duration) {

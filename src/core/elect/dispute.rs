@@ -59,7 +59,7 @@ impl Election {
     /// Says the word again; of a holder that does not live, only that its epoch is taken.
     fn repeat(&mut self, address: IpAddr, mut word: Register) {
         let me = self.holder();
-        if word.holder != me && word.state < State::Vacant && !self.peers.answers(word.holder) {
+        if word.holder != me && word.state.answers() && !self.peers.answers(word.holder) {
             word.state = State::Vacant;
         }
         self.speech.relay(word.claim(address, me));

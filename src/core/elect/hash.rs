@@ -41,7 +41,11 @@ pub fn digest(claim: &Claim) -> u64 {
     bytes.extend(claim.epoch.to_le_bytes());
     bytes.extend(claim.after.to_le_bytes());
     bytes.push(u8::from(claim.firm));
-    bytes.push(u8::from(claim.state == State::Leaving));
+    bytes.push(match claim.state {
+        State::Leaving => 1,
+        State::Yielding => 2,
+        State::Held | State::Vacant | State::Released => 0,
+    });
     siphash(Use::Digest as u64, KEY, &bytes)
 }
 

@@ -78,7 +78,9 @@ impl Election {
             Some(holder) if holder == self.holder() => return,
             // A live owner leaves by its own word alone.
             Some(holder) if claim.state != State::Held && self.peers.answers(holder) => return,
-            Some(holder) if claim.state == State::Held => self.peers.meet(holder, &self.timing, self.now.mono),
+            Some(holder) if matches!(claim.state, State::Held | State::Yielding) => {
+                self.peers.meet(holder, &self.timing, self.now.mono);
+            }
             Some(_) => {}
         }
         self.offer(claim.vip, Register::of(claim, sender));
@@ -98,7 +100,7 @@ impl Election {
             return;
         }
         let now = self.now.mono;
-        let claims_it = matches!(word.state, State::Held | State::Leaving);
+        let claims_it = word.state.answers();
         let stands = claims_it && self.peers.answers(word.holder);
         let vip = self.vips.entry(address).or_default();
         match vip.register.map_or(Ordering::Greater, |register| word.cmp(&register)) {
@@ -111,6 +113,7 @@ impl Election {
             }
             Ordering::Greater => {}
         }
+        let yielded = vip.register.is_some_and(|register| register.state == State::Yielding);
         vip.register = Some(word);
         vip.changed = now;
         let released = word.state == State::Released;
@@ -125,6 +128,7 @@ impl Election {
         }
         match vip.mine {
             Some(_) if released && !same => self.stop(address, Released::Withdrawn),
+            Some(Mine::Owner) if stands && yielded => self.stop(address, Released::HandedOver),
             Some(Mine::Owner) if stands => self.stop(address, Released::Outbid),
             Some(Mine::Leaving { .. }) if stands => self.stop(address, Released::HandedOver),
             // Nobody alive stands behind the greater word: this speaker goes on, above it.
@@ -169,7 +173,8 @@ impl Election {
             return;
         }
         let mine = hash::spread(self.id, question);
-        let before = self.peers.candidates().filter(|id| *id != suspect && hash::spread(*id, question) > mine).count();
+        let before =
+            self.peers.candidates().filter(|(id, _)| *id != suspect && hash::spread(*id, question) > mine).count();
         if before < WITNESSES {
             self.speech.witness(suspect);
         }

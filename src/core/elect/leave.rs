@@ -1,18 +1,33 @@
 //! What the speaker is told about itself: what it can answer for, what it no longer can, and that it is to leave.
 
-use super::{Duty, Election, Mine, Output, Register, Released};
+use super::{Duty, Election, Mine, Output, Register, Released, Tier, Wish, wish};
 use crate::wire::heartbeat::{Claim, State};
 use std::{net::IpAddr, time::Duration};
 
 impl Election {
     /// The speaker can answer for the VIP. One that it was about to leave, and nobody has claimed, it claims anew.
-    pub(super) fn want(&mut self, address: IpAddr, tier: u8) {
+    pub(super) fn want(&mut self, address: IpAddr, wish: Wish) {
         let vip = self.vips.entry(address).or_default();
-        vip.want = Some(tier);
-        if matches!(vip.mine, Some(Mine::Leaving { .. })) && !self.draining {
-            self.claim(address);
+        let before = vip.want.replace(wish);
+        match (vip.mine, wish.tier) {
+            (Some(Mine::Leaving { .. }), _) if !self.draining => self.claim(address),
+            (Some(Mine::Owner), tier) if before.is_some_and(|before| before.tier != tier) => match tier {
+                // A word that takes another one back has to be greater.
+                Tier::First => self.claim(address),
+                Tier::Second => self.say_as(address, tier.state()),
+            },
+            _ => {}
         }
         self.consider(address);
+    }
+
+    /// How much the speaker is preferred: the others wait for it by this.
+    pub(super) fn weigh(&mut self, weights: Vec<u16>) {
+        let weights = wish::told(weights);
+        if self.weights != weights {
+            self.weights = weights;
+            self.speech.hurry();
+        }
     }
 
     /// The speaker cannot answer for the VIP any more.
@@ -77,11 +92,7 @@ impl Election {
         }
         vip.mine = Some(Mine::Leaving { until });
         self.agenda.insert((until, address, Duty::HandOver));
-        if let Some(register) = &mut vip.register {
-            register.state = State::Leaving;
-            let register = *register;
-            self.say(address, register);
-        }
+        self.say_as(address, State::Leaving);
     }
 
     /// Nobody has claimed the VIP in time.
@@ -117,6 +128,15 @@ impl Election {
         if let Some(vip) = self.vips.get_mut(&address).filter(|vip| vip.silenced == Some(at)) {
             vip.silenced = None;
             self.consider(address);
+        }
+    }
+
+    /// Says a later word about a VIP that the speaker owns.
+    fn say_as(&mut self, address: IpAddr, state: State) {
+        if let Some(register) = self.vips.get_mut(&address).and_then(|vip| vip.register.as_mut()) {
+            register.state = state;
+            let register = *register;
+            self.say(address, register);
         }
     }
 

@@ -22,10 +22,12 @@ mod leave;
 mod peers;
 mod speak;
 mod timing;
+mod wish;
 
 pub use api::{Acquired, Identity, Ignored, Input, Now, Output, PeerStatus, Released};
 pub use peers::Life;
 pub use timing::Timing;
+pub use wish::{Preferences, Tier, Wish};
 
 use crate::wire::heartbeat::{Holder, SpeakerId};
 use claims::{ClaimSet, Register};
@@ -59,8 +61,8 @@ enum Mine {
 #[derive(Debug, Default)]
 struct Vip {
     register: Option<Register>,
-    /// The tier, where this speaker can answer for it.
-    want: Option<u8>,
+    /// How much it is wanted, where this speaker can answer for it.
+    want: Option<Wish>,
     mine: Option<Mine>,
     contention: Option<Contention>,
     dispute: Option<Dispute>,
@@ -94,6 +96,8 @@ pub struct Election {
     /// nor before that while not all claims are known.
     listen_latest: Duration,
     peers: Peers,
+    /// How much this speaker is preferred.
+    weights: Vec<u16>,
     vips: BTreeMap<IpAddr, Vip>,
     claims: ClaimSet,
     agenda: BTreeSet<(Duration, IpAddr, Duty)>,
@@ -116,6 +120,7 @@ impl Election {
             listen_latest: now.mono + timing.listen_at_most,
             timing,
             peers: Peers::default(),
+            weights: Vec::new(),
             vips: BTreeMap::new(),
             claims: ClaimSet::default(),
             agenda: BTreeSet::new(),
@@ -138,7 +143,8 @@ impl Election {
                 }
             }
             Input::Timer => self.run(),
-            Input::Want { vip, tier } => self.want(vip, tier),
+            Input::Want { vip, wish } => self.want(vip, wish),
+            Input::Weigh(weights) => self.weigh(weights),
             Input::Unwant { vip } => self.unwant(vip),
             Input::Withdraw { vip } => self.withdraw(vip),
             Input::Drain => self.drain(),

@@ -49,6 +49,8 @@ pub(super) struct Peer {
     evidence: Duration,
     interval: Duration,
     pub draining: bool,
+    /// How much it is preferred.
+    pub weights: Vec<u16>,
     /// Since when its beats show that it misses what others say,
     missing: Option<Duration>,
     /// for so long that what it sends must go out and nothing come in.
@@ -84,6 +86,7 @@ impl Peer {
             evidence: now,
             interval,
             draining: false,
+            weights: Vec::new(),
             missing: None,
             deaf: false,
             life: Life::Alive,
@@ -157,8 +160,8 @@ impl Peers {
     }
 
     /// Those that may take VIPs over.
-    pub fn candidates(&self) -> impl Iterator<Item = SpeakerId> + '_ {
-        self.living().filter(|(_, peer)| !peer.draining && !peer.deaf).map(|(id, _)| id)
+    pub fn candidates(&self) -> impl Iterator<Item = (SpeakerId, &Peer)> {
+        self.living().filter(|(_, peer)| !peer.draining && !peer.deaf)
     }
 
     /// Whether this run of that speaker lives, and requests reach it.
@@ -206,6 +209,7 @@ impl Peers {
             peer.evidence = now;
             peer.interval = frame.interval.max(Duration::from_millis(1));
             peer.draining = frame.draining;
+            peer.weights.clone_from(&frame.weights);
             peer.digest = frame.digest;
             peer.life = Life::Alive;
             if frame.kind == Kind::Beat {

@@ -197,6 +197,7 @@ impl Election {
             interval: self.interval(),
             lateness: Duration::ZERO,
             digest: self.claims.digest(),
+            weights: self.weights.clone(),
             kind,
             heard,
             claims,

@@ -3,6 +3,8 @@
 use super::*;
 use crate::wire::heartbeat::{Claim, Frame, Kind, SpeakerName, State};
 
+mod wishes;
+
 const VIP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 10));
 
 fn ms(milliseconds: u64) -> Duration {
@@ -76,7 +78,7 @@ impl Segment {
     }
 
     fn want(&mut self, vip: IpAddr) {
-        self.all(Input::Want { vip, tier: 0 });
+        self.all(Input::Want { vip, wish: Wish::default() });
     }
 }
 
@@ -164,7 +166,7 @@ fn a_restarted_owner_is_followed_at_once_and_gets_nothing_back() {
     let first = segment.owners(VIP)[0];
     let second = if first == "a" { "b" } else { "a" };
     segment.start(first, 2);
-    segment.tell(first, Input::Want { vip: VIP, tier: 0 });
+    segment.tell(first, Input::Want { vip: VIP, wish: Wish::default() });
     let done = segment.run(ms(5_000));
     let [(_, successor, Output::Acquire { why: Acquired::Restarted, .. })] = done[..] else { panic!("{done:?}") };
     assert_eq!(successor, second);
@@ -207,11 +209,11 @@ fn unwanted_a_vip_is_handed_over_and_alone_it_is_let_go() {
 #[test]
 fn wanted_again_before_another_claims_it_stays() {
     let mut segment = Segment::new(&["a", "b"]);
-    segment.tell("a", Input::Want { vip: VIP, tier: 0 });
+    segment.tell("a", Input::Want { vip: VIP, wish: Wish::default() });
     segment.run(ms(2_000));
     segment.tell("a", Input::Unwant { vip: VIP });
     segment.run(ms(300));
-    segment.tell("a", Input::Want { vip: VIP, tier: 0 });
+    segment.tell("a", Input::Want { vip: VIP, wish: Wish::default() });
     assert_eq!(segment.run(ms(3_000)), [], "no word about it to the announcer");
     assert_eq!(segment.owners(VIP), ["a"]);
 }
@@ -228,12 +230,12 @@ fn a_release_silences_one_that_has_not_heard_of_it() {
     let done = whats(&segment.run(ms(1_000)));
     assert_eq!(done, [(owner, Output::Release { vip: VIP, why: Released::Withdrawn })]);
     // Another Service gets the address: only who knows that answers.
-    segment.tell(other, Input::Want { vip: VIP, tier: 0 });
+    segment.tell(other, Input::Want { vip: VIP, wish: Wish::default() });
     segment.run(ms(1_000));
     assert_eq!(segment.owners(VIP), [other]);
     // Its late word of the old release does not touch the new claim.
     segment.tell(owner, Input::Withdraw { vip: VIP });
-    segment.tell(owner, Input::Want { vip: VIP, tier: 0 });
+    segment.tell(owner, Input::Want { vip: VIP, wish: Wish::default() });
     assert_eq!(segment.run(ms(3_000)), []);
     assert_eq!(segment.owners(VIP), [other]);
 }
@@ -246,7 +248,7 @@ fn told_late_of_a_release(miss: fn(&mut Segment, &'static str, &'static str)) {
     miss(&mut segment, owner, late);
     segment.run(ms(2_000));
     segment.tell(late, Input::Withdraw { vip: VIP });
-    segment.tell(late, Input::Want { vip: VIP, tier: 0 });
+    segment.tell(late, Input::Want { vip: VIP, wish: Wish::default() });
     assert_eq!(segment.run(ms(3_000)), [], "the next Service's owner stays");
     assert_eq!(segment.owners(VIP), [owner]);
     // A later release is told in time, and it counts: the owner's watch is stuck now.
@@ -260,9 +262,9 @@ fn released_and_allocated_again(segment: &mut Segment, owner: &'static str) {
     for name in [owner, "c"] {
         segment.tell(name, Input::Withdraw { vip: VIP });
     }
-    segment.tell(owner, Input::Want { vip: VIP, tier: 0 });
+    segment.tell(owner, Input::Want { vip: VIP, wish: Wish::default() });
     segment.run(ms(1_000));
-    segment.tell("c", Input::Want { vip: VIP, tier: 0 });
+    segment.tell("c", Input::Want { vip: VIP, wish: Wish::default() });
     assert_eq!(segment.owners(VIP), [owner]);
 }
 
@@ -281,7 +283,7 @@ fn nor_does_one_that_began_to_listen_after_the_release() {
         segment.speakers.remove(late);
         released_and_allocated_again(segment, owner);
         segment.start(late, 2);
-        segment.tell(late, Input::Want { vip: VIP, tier: 0 });
+        segment.tell(late, Input::Want { vip: VIP, wish: Wish::default() });
     });
 }
 
@@ -334,20 +336,6 @@ fn a_claim_made_without_knowing_of_a_release_does_not_outbid_it() {
 }
 
 #[test]
-fn a_worse_tier_claims_only_where_no_better_one_does() {
-    let mut segment = Segment::new(&["a", "b", "c"]);
-    for (name, tier) in [("a", 2), ("b", 0), ("c", 1)] {
-        for last in 0..20 {
-            segment.tell(name, Input::Want { vip: IpAddr::from([203, 0, 113, last]), tier });
-        }
-    }
-    segment.run(ms(2_000));
-    // Fair shares bound it, but the best tier has at least its own.
-    let counts: Vec<usize> = ["a", "b", "c"].map(|name| segment.speakers[name].owned().count()).to_vec();
-    assert!(counts[1] >= counts[2] && counts[2] >= counts[0], "{counts:?}");
-}
-
-#[test]
 fn vips_are_spread_evenly_among_those_that_start_together() {
     let mut segment = Segment::new(&["a", "b", "c"]);
     for last in 0..30 {
@@ -396,6 +384,7 @@ fn frame(name: &str, counter: u64, kind: Kind, claims: Vec<Claim>) -> Input {
         interval: ms(10_000),
         lateness: Duration::ZERO,
         digest: 0,
+        weights: Vec::new(),
         kind,
         heard: Vec::new(),
         claims,

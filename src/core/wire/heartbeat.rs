@@ -8,10 +8,10 @@
 //!  0 "LF"         2 version 1     3 kind         4 flags          5 length of name
 //!  6 length u16   8 interval u16  10 lateness u16  12 heard u16   14 claims u16
 //! 16 cluster u64  24 boot u64     32 counter u64   40 digest u64
-//! 48 name · by kind: nothing | speaker u64 | two addresses · heard × (speaker u64, age u16) · claims
+//! 48 name · where flag 4 is set: count u8, count × weight u16 · by kind: nothing | speaker u64 | two addresses · heard × (speaker u64, age u16) · claims
 //! ```
 //! An address is one byte 4 or 6, then its bytes. A claim is one byte (bit 0 IPv6, bit 1 firm, bit 2 repeated for
-//! another, bit 3 after a release, bits 4–5 state), the address's bytes, epoch u64, where bit 3 is set the release's
+//! another, bit 3 after a release, bits 4–6 state), the address's bytes, epoch u64, where bit 3 is set the release's
 //! epoch u64, and where bit 2 is set the holder's speaker u64 and boot u64. Times are milliseconds. `length` counts the whole frame; what follows it is Ethernet's padding.
 
 use std::{fmt, net::IpAddr, time::Duration};
@@ -24,6 +24,8 @@ pub const DESTINATION: [u8; 6] = [0x03, 0x4c, 0x46, 0x00, 0x00, 0x01];
 pub const LONGEST: usize = 1400;
 /// The most peers that one frame lists.
 pub const MOST_HEARD: usize = 64;
+/// The most weights that one frame tells.
+pub const MOST_WEIGHTS: usize = 64;
 
 const MAGIC: [u8; 2] = *b"LF";
 const VERSION: u8 = 1;
@@ -31,11 +33,13 @@ const HEADER: usize = 48;
 const HEARD: usize = 10;
 const DRAINING: u8 = 1;
 const LISTENING: u8 = 2;
+const WEIGHTS: u8 = 4;
 const IPV6: u8 = 1;
 const FIRM: u8 = 2;
 const REPEATED: u8 = 4;
 const AFTER: u8 = 8;
 const STATE_SHIFT: u32 = 4;
+const STATE: u8 = 7 << STATE_SHIFT;
 
 /// A speaker's name: its node's. 1 to 253 lower-case letters, digits, `-` and `.`, so that it can go to logs and records as
 /// it is.
@@ -80,12 +84,21 @@ pub struct Holder {
 pub enum State {
     /// The speaker answers for the VIP.
     Held,
+    /// It answers as well, and is of the second tier: it stops when one of the first claims.
+    Yielding,
     /// It still answers, and leaves as soon as another claims.
     Leaving,
     /// It no longer answers.
     Vacant,
     /// The VIP was released from its Service: nobody is to answer.
     Released,
+}
+
+impl State {
+    /// Whether the speaker answers for the VIP.
+    pub fn answers(self) -> bool {
+        self < Self::Vacant
+    }
 }
 
 /// A word about one VIP.
@@ -159,6 +172,8 @@ pub struct Frame {
     pub lateness: Duration,
     /// The digest of all its claims (`elect::claims::ClaimSet`).
     pub digest: u64,
+    /// How much it is preferred, by preference (`elect::Preferences`): at most [`MOST_WEIGHTS`], the last is not 0.
+    pub weights: Vec<u16>,
     /// What it is for.
     pub kind: Kind,
     /// Whom it hears: at most [`MOST_HEARD`].
@@ -197,6 +212,9 @@ pub enum Malformed {
     /// More peers than a frame lists.
     #[error("too many peers are listed")]
     Heard,
+    /// More weights than a frame tells, none where there should be some, or a last one of 0.
+    #[error("the weights are malformed")]
+    Weights,
 }
 
 impl Claim {
@@ -218,6 +236,7 @@ impl Frame {
         };
         HEADER
             + self.speaker.0.len()
+            + if self.weights.is_empty() { 0 } else { 1 + 2 * self.weights.len() }
             + kind
             + HEARD * self.heard.len()
             + self.claims.iter().map(Claim::size).sum::<usize>()
@@ -233,7 +252,9 @@ impl Frame {
             Kind::Fetch { .. } => 2,
             Kind::Snapshot { .. } => 3,
         };
-        let flags = if self.draining { DRAINING } else { 0 } | if self.listening { LISTENING } else { 0 };
+        let flags = if self.draining { DRAINING } else { 0 }
+            | if self.listening { LISTENING } else { 0 }
+            | if self.weights.is_empty() { 0 } else { WEIGHTS };
         out.extend([VERSION, kind, flags, self.speaker.0.len() as u8]);
         for short in [
             self.size() as u16,
@@ -248,6 +269,10 @@ impl Frame {
             out.extend(long.to_be_bytes());
         }
         out.extend(self.speaker.0.as_bytes());
+        if !self.weights.is_empty() {
+            out.push(self.weights.len() as u8);
+            self.weights.iter().for_each(|weight| out.extend(weight.to_be_bytes()));
+        }
         match self.kind {
             Kind::Beat => {}
             Kind::Ask { suspect: SpeakerId(id) } | Kind::Fetch { peer: SpeakerId(id) } => out.extend(id.to_be_bytes()),
@@ -289,7 +314,7 @@ impl Frame {
         if version != VERSION {
             return Err(Malformed::Version);
         }
-        if flags & !(DRAINING | LISTENING) != 0 {
+        if flags & !(DRAINING | LISTENING | WEIGHTS) != 0 {
             return Err(Malformed::Bits);
         }
         let length = usize::from(input.short()?);
@@ -315,6 +340,7 @@ impl Frame {
             interval,
             lateness,
             digest,
+            weights: if flags & WEIGHTS == 0 { Vec::new() } else { input.weights()? },
             kind: match kind {
                 0 => Kind::Beat,
                 1 => Kind::Ask { suspect: SpeakerId(input.long()?) },
@@ -356,6 +382,7 @@ fn emit_claim(out: &mut Vec<u8>, claim: &Claim) {
         State::Leaving => 1,
         State::Vacant => 2,
         State::Released => 3,
+        State::Yielding => 4,
     };
     out.push(
         state << STATE_SHIFT
@@ -409,6 +436,15 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn weights(&mut self) -> Result<Vec<u16>, Malformed> {
+        let [count] = self.array()?;
+        if usize::from(count) > MOST_WEIGHTS {
+            return Err(Malformed::Weights);
+        }
+        let weights: Vec<u16> = (0..count).map(|_| self.short()).collect::<Result<_, _>>()?;
+        if matches!(weights[..], [] | [.., 0]) { Err(Malformed::Weights) } else { Ok(weights) }
+    }
+
     fn heard(&mut self) -> Result<Heard, Malformed> {
         let speaker = SpeakerId(self.long()?);
         Ok(Heard { speaker, age: Duration::from_millis(u64::from(self.short()?)) })
@@ -416,9 +452,15 @@ impl<'a> Reader<'a> {
 
     fn claim(&mut self) -> Result<Claim, Malformed> {
         let [bits] = self.array()?;
-        if bits & !(IPV6 | FIRM | REPEATED | AFTER | 3 << STATE_SHIFT) != 0 {
-            return Err(Malformed::Bits);
-        }
+        let state = match (bits & STATE) >> STATE_SHIFT {
+            _ if bits & !(IPV6 | FIRM | REPEATED | AFTER | STATE) != 0 => return Err(Malformed::Bits),
+            0 => State::Held,
+            1 => State::Leaving,
+            2 => State::Vacant,
+            3 => State::Released,
+            4 => State::Yielding,
+            _ => return Err(Malformed::Bits),
+        };
         let vip = self.address(bits & IPV6 != 0)?;
         let epoch = self.long()?;
         let after = if bits & AFTER != 0 { self.long()? } else { 0 };
@@ -426,12 +468,6 @@ impl<'a> Reader<'a> {
             Some(Holder { speaker: SpeakerId(self.long()?), boot: self.long()? })
         } else {
             None
-        };
-        let state = match bits >> STATE_SHIFT {
-            0 => State::Held,
-            1 => State::Leaving,
-            2 => State::Vacant,
-            _ => State::Released,
         };
         Ok(Claim { vip, epoch, after, firm: bits & FIRM != 0, state, of })
     }

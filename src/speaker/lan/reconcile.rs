@@ -38,7 +38,7 @@ impl Lan {
                 let open: Vec<u32> = self.segments.keys().copied().collect();
                 open.into_iter().for_each(|index| self.close(index));
             }
-            let stays = |vip: &IpAddr, old: &Vip| desired.vips.get(vip).is_some_and(|new| new.service == old.service);
+            let stays = |vip: &IpAddr, old: &Vip| desired.vips.get(vip).is_some_and(|new| new.stays(old));
             withdrawn.extend(before.vips.iter().filter(|(vip, old)| !stays(vip, old)).map(|(vip, _)| *vip));
         }
         self.reconcile(&withdrawn, now);

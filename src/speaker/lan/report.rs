@@ -10,7 +10,7 @@ impl Lan {
     pub fn report(&self) {
         let open = self.segments.values().map(|segment| (segment.link().name.clone(), interface(segment)));
         let interfaces: BTreeMap<String, Interface> = open.collect();
-        let excluded = self.desired.as_ref().and_then(|desired| desired.excluded).map(|why| why.to_string());
+        let excluded = self.desired.as_ref().and_then(|desired| desired.off()).map(|why| why.to_string());
         self.record.send_if_modified(|record| {
             let changed = record.interfaces != interfaces || record.excluded != excluded;
             if changed {

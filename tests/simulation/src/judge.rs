@@ -4,7 +4,7 @@ use crate::{
     plan::Bounds,
     world::{Deed, World},
 };
-use landfall_core::elect::Released;
+use landfall_core::elect::{Released, Tier};
 use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 
 /// An overlap this short is contention at work, not a move.
@@ -23,7 +23,7 @@ const TOLD: Duration = Duration::from_millis(400);
 /// What was seen that must not be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Violation {
-    /// Nobody answered for the VIP, in a part of the segment where `could` could have.
+    /// Nobody answered for the VIP, or nobody as well placed, in a part of the segment where `could` could have.
     Silence {
         /// The VIP.
         vip: IpAddr,
@@ -48,6 +48,15 @@ pub enum Violation {
         /// Who.
         who: usize,
     },
+    /// One claimed the VIP before another that is preferred, and that nothing ailed.
+    PassedOver {
+        /// The VIP.
+        vip: IpAddr,
+        /// Who claimed it.
+        who: usize,
+        /// Who should have.
+        preferred: usize,
+    },
     /// A VIP left an owner that nothing ailed, and that nothing in the plan asked to let go of it.
     NeedlessMove {
         /// The VIP.
@@ -63,12 +72,18 @@ impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Silence { vip, could, lasted } => {
-                write!(f, "nobody answered for {vip} for {lasted:?}, although {could} could have")
+                write!(
+                    f,
+                    "nobody answered for {vip} for {lasted:?}, or only the second tier, although {could} could have"
+                )
             }
             Self::Double { vip, who: (a, b), lasted } => {
                 write!(f, "{a} and {b} both answered for {vip} for {lasted:?}")
             }
             Self::Stale { vip, who } => write!(f, "{who} still answers for {vip}, which others know to be released"),
+            Self::PassedOver { vip, who, preferred } => {
+                write!(f, "{who} claimed {vip} before {preferred}, which is preferred")
+            }
             Self::NeedlessMove { vip, owner, why } => {
                 write!(f, "{vip} left {owner} ({why:?}), which nothing ailed and nothing in the plan asked for")
             }
@@ -109,10 +124,13 @@ impl Judge {
                 if let [a, b, ..] = answer[..] {
                     double.insert((*vip, a, b), world.now);
                 }
-                if answer.is_empty() {
+                // The first tier takes over from the second.
+                let best = answer.iter().map(|number| world.speakers[*number].tier(*vip)).min();
+                if best != Some(Tier::First) {
                     for number in group {
                         let speaker = &world.speakers[*number];
-                        if !speaker.draining && !speaker.useless && speaker.due.contains(vip) {
+                        let better = best.is_none_or(|best| speaker.tier(*vip) < best);
+                        if better && !speaker.draining && !speaker.useless && speaker.due.contains(vip) {
                             silent.insert((*vip, *number), world.now.max(speaker.started + LISTENING));
                         }
                     }
@@ -166,6 +184,14 @@ impl Judge {
             match deed {
                 Deed::Acquire(_) => {
                     self.acquired.insert((*vip, *number), *at);
+                    let own = world.speakers[*number].weight;
+                    let preferred = |other: &usize| {
+                        let speaker = &world.speakers[*other];
+                        speaker.weight > own && speaker.due.contains(vip) && world.undisturbed(*other)
+                    };
+                    if let Some(preferred) = (0..world.speakers.len()).find(preferred) {
+                        return Err(Violation::PassedOver { vip: *vip, who: *number, preferred });
+                    }
                 }
                 Deed::Release(why) => {
                     let speaker = &world.speakers[*number];
@@ -177,7 +203,7 @@ impl Judge {
                         // What it wants is what is due: no release that it has not heard of explains this.
                         Released::Withdrawn => !speaker.due.contains(vip),
                         Released::HandedOver | Released::NoSuccessor => {
-                            speaker.draining || !speaker.eligible.contains(vip)
+                            speaker.draining || !speaker.eligible.contains(vip) || speaker.second.contains(vip)
                         }
                     };
                     if !caused {

@@ -1,5 +1,6 @@
 //! What a run is made of: its size, what the LAN does, what happens when, and what is allowed.
 
+use landfall_core::elect::Tier;
 use std::{net::IpAddr, time::Duration};
 
 /// Milliseconds.
@@ -50,6 +51,8 @@ pub enum Action {
     Want(usize, usize),
     /// It no longer can.
     Unwant(Who, usize),
+    /// It can answer for the VIP as well as before, or only for want of better, or as well again.
+    Place(Who, usize, Tier),
     /// The VIP is released from its Service; speakers hear of it by and by.
     Release(usize),
     /// It hears that the VIP is released.
@@ -86,6 +89,8 @@ pub struct Plan {
     pub speakers: usize,
     /// How many VIPs.
     pub vips: usize,
+    /// How much each speaker is preferred for all of them; empty: all alike.
+    pub weights: Vec<u16>,
     /// What becomes of frames.
     pub lan: crate::lan::Quality,
     /// What happens, in any order.

@@ -39,6 +39,7 @@ fn take_overs(line: &Line, seed: u64) -> Vec<Duration> {
     let plan = Plan {
         speakers: line.speakers,
         vips: 12,
+        weights: Vec::new(),
         lan: Quality { lost: line.lost, doubled: 0, overtaken: 0 },
         actions,
         length: crash + ms(8_000),

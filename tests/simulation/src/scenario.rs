@@ -35,6 +35,7 @@ impl Scenario {
             plan: Plan {
                 speakers,
                 vips,
+                weights: Vec::new(),
                 lan: Quality::default(),
                 actions: Vec::new(),
                 length: ms(12_000),
@@ -95,6 +96,16 @@ pub const ALL: &[Scenario] = &[
         name: "endpoints",
         tries: "speakers can and cannot answer, in quick succession",
         make: changes::endpoints,
+    },
+    Scenario {
+        name: "tiers",
+        tries: "speakers fall into the second tier and rise again, some leave or crash",
+        make: changes::tiers,
+    },
+    Scenario {
+        name: "preferred",
+        tries: "owners crash or leave where some nodes are preferred",
+        make: changes::preferred,
     },
     Scenario {
         name: "release",

@@ -1,6 +1,6 @@
 //! One speaker of the simulation: the machine under trial, its clocks, and what the plan has made of it.
 
-use landfall_core::elect::{Election, Now};
+use landfall_core::elect::{Election, Now, Preferences, Tier, Wish};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use std::{
@@ -21,6 +21,10 @@ pub struct Speaker {
     pub eligible: BTreeSet<IpAddr>,
     /// What it should answer for: not what was released meanwhile, of which it may not have heard.
     pub due: BTreeSet<IpAddr>,
+    /// For what of it it is of the second tier.
+    pub second: BTreeSet<IpAddr>,
+    /// How much it is preferred.
+    pub weight: u16,
     /// It is deaf or mute: clients that are not on its own machine cannot use it.
     pub useless: bool,
     /// When it started.
@@ -42,12 +46,14 @@ pub struct Speaker {
 
 impl Speaker {
     /// One that is yet to start, with clocks that are off by a little.
-    pub(crate) fn new(eligible: BTreeSet<IpAddr>, rng: &mut ChaCha8Rng) -> Self {
+    pub(crate) fn new(eligible: BTreeSet<IpAddr>, weight: u16, rng: &mut ChaCha8Rng) -> Self {
         Self {
             election: None,
             boot: rng.random_range(1..1 << 40),
             due: eligible.clone(),
             eligible,
+            second: BTreeSet::new(),
+            weight,
             useless: false,
             started: Duration::ZERO,
             paused: None,
@@ -70,6 +76,16 @@ impl Speaker {
     /// Whether it answers for the VIP.
     pub fn answers(&self, vip: IpAddr) -> bool {
         self.paused.is_none() && self.election.as_ref().is_some_and(|election| election.owns(vip))
+    }
+
+    /// How well it can answer for the VIP, where it should.
+    pub fn tier(&self, vip: IpAddr) -> Tier {
+        if self.second.contains(&vip) { Tier::Second } else { Tier::First }
+    }
+
+    /// What it wants of the VIP, where it can answer for it.
+    pub(crate) fn wish(&self, vip: IpAddr) -> Wish {
+        Wish { tier: self.tier(vip), preferences: Preferences::new([0]) }
     }
 
     /// How many VIPs it owns.

@@ -79,7 +79,8 @@ impl World {
     pub fn new(plan: Plan, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
         let all: BTreeSet<IpAddr> = (0..plan.vips).map(vip).collect();
-        let speakers = (0..plan.speakers).map(|_| Speaker::new(all.clone(), &mut rng)).collect();
+        let weight = |number: usize| plan.weights.get(number).copied().unwrap_or(0);
+        let speakers = (0..plan.speakers).map(|number| Speaker::new(all.clone(), weight(number), &mut rng)).collect();
         let mut world = Self {
             now: Duration::ZERO,
             speakers,

@@ -59,6 +59,8 @@ verdicts! {
     rolling: "rolling",
     drain_crash: "drain-crash",
     endpoints: "endpoints",
+    tiers: "tiers",
+    preferred: "preferred",
     release: "release",
     release_lossy: "release-lossy",
     release_missed: "release-missed",

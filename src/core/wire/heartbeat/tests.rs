@@ -14,6 +14,7 @@ fn beat() -> Frame {
         interval: Duration::from_millis(100),
         lateness: Duration::from_millis(3),
         digest: 0x2122_2324_2526_2728,
+        weights: Vec::new(),
         kind: Kind::Beat,
         heard: vec![Heard { speaker: SpeakerId(0x3132_3334_3536_3738), age: Duration::from_millis(77) }],
         claims: vec![
@@ -82,6 +83,37 @@ fn the_other_kinds_both_ways() {
 }
 
 #[test]
+fn weights_and_a_yielding_claim_both_ways() {
+    let mut frame = Frame { weights: vec![0, 0x0102], heard: Vec::new(), ..beat() };
+    frame.claims.truncate(1);
+    frame.claims[0].state = State::Yielding;
+    let expected = bytes(
+        "4c46 01 00 05 06 0050 0064 0003 0000 0001\
+         0102030405060708 1112131415161718 000000000000002a 2122232425262728 6e6f64652d31\
+         02 0000 0102\
+         4a cb00710a 0000018bcfe56800 0000000000000009",
+    );
+    assert_eq!(frame.emit(), expected);
+    assert_eq!(Frame::parse(&expected), Ok(frame));
+}
+
+#[test]
+fn weights_are_written_in_one_way_only() {
+    let frame = |weights: &[u16]| Frame { weights: weights.to_vec(), heard: Vec::new(), claims: Vec::new(), ..beat() };
+    for (what, bytes) in [
+        ("the last is 0", frame(&[1, 0]).emit()),
+        ("65 of them", frame(&[1; 65]).emit()),
+        ("none", {
+            let mut none = frame(&[1]).emit();
+            none[54] = 0;
+            none
+        }),
+    ] {
+        assert_eq!(Frame::parse(&bytes), Err(Malformed::Weights), "{what}");
+    }
+}
+
+#[test]
 fn on_ethernet_it_is_addressed_and_padded() {
     let frame = Frame { speaker: SpeakerName::new("n").unwrap(), heard: Vec::new(), claims: Vec::new(), ..beat() };
     let ethernet = frame.emit_ethernet([2, 0, 0, 0, 0, 1]);
@@ -100,7 +132,7 @@ fn every_refusal_has_its_reason() {
         ("another's experiment", beat_with(|bytes| bytes[0] = b'X'), Malformed::Magic),
         ("version 2", beat_with(|bytes| bytes[2] = 2), Malformed::Version),
         ("kind 4", beat_with(|bytes| bytes[3] = 4), Malformed::Kind),
-        ("an unknown flag", beat_with(|bytes| bytes[4] = 4), Malformed::Bits),
+        ("an unknown flag", beat_with(|bytes| bytes[4] = 8), Malformed::Bits),
         ("no name", beat_with(|bytes| bytes[5] = 0), Malformed::Name),
         ("a name of other bytes", beat_with(|bytes| bytes[48] = 0xff), Malformed::Name),
         ("a name that breaks a log's line", beat_with(|bytes| bytes[49] = b'\n'), Malformed::Name),
@@ -117,7 +149,8 @@ fn every_refusal_has_its_reason() {
         ("a claim too few", beat_with(|bytes| bytes[15] = 1), Malformed::Length),
         ("a claim too many", beat_with(|bytes| bytes[15] = 3), Malformed::Short),
         ("65 peers", beat_with(|bytes| bytes[13] = 65), Malformed::Heard),
-        ("an unknown claim bit", beat_with(|bytes| bytes[64] |= 0x40), Malformed::Bits),
+        ("an unknown claim bit", beat_with(|bytes| bytes[64] |= 0x80), Malformed::Bits),
+        ("an unknown state", beat_with(|bytes| bytes[64] |= 0x50), Malformed::Bits),
     ];
     for (what, bytes, reason) in cases {
         assert_eq!(Frame::parse(&bytes), Err(reason), "{what}");
@@ -142,14 +175,21 @@ fn frames() -> impl Strategy<Value = Frame> {
         any::<u64>().prop_map(|id| Kind::Fetch { peer: SpeakerId(id) }),
         any::<(IpAddr, IpAddr)>().prop_map(|(a, b)| Kind::Snapshot { first: a.min(b), last: a.max(b) }),
     ];
-    let state = prop_oneof![Just(State::Held), Just(State::Leaving), Just(State::Vacant), Just(State::Released)];
+    let state =
+        prop::sample::select(vec![State::Held, State::Yielding, State::Leaving, State::Vacant, State::Released]);
     let of = proptest::option::of(any::<(u64, u64)>().prop_map(|(id, boot)| Holder { speaker: SpeakerId(id), boot }));
     let claim = (any::<IpAddr>(), any::<(u64, u64)>(), any::<bool>(), state, of)
         .prop_map(|(vip, (epoch, after), firm, state, of)| Claim { vip, epoch, after, firm, state, of });
     let heard = (any::<u64>(), millis()).prop_map(|(id, age)| Heard { speaker: SpeakerId(id), age });
     let numbers = any::<(u64, u64, u64, u64, bool, bool)>();
-    ("[a-z0-9.-]{1,253}", numbers, millis(), millis(), kind, vec(heard, 0..8), vec(claim, 0..20)).prop_map(
-        |(name, (cluster, boot, counter, digest, draining, listening), interval, lateness, kind, heard, claims)| {
+    let weights = vec(any::<u16>(), 0..5).prop_map(|mut weights| {
+        weights.truncate(weights.iter().rposition(|weight| *weight != 0).map_or(0, |last| last + 1));
+        weights
+    });
+    let times = (millis(), millis());
+    ("[a-z0-9.-]{1,253}", numbers, times, weights, kind, vec(heard, 0..8), vec(claim, 0..20)).prop_map(
+        |(name, numbers, (interval, lateness), weights, kind, heard, claims)| {
+            let (cluster, boot, counter, digest, draining, listening) = numbers;
             Frame {
                 cluster,
                 speaker: SpeakerName::new(name).unwrap(),
@@ -160,6 +200,7 @@ fn frames() -> impl Strategy<Value = Frame> {
                 interval,
                 lateness,
                 digest,
+                weights,
                 kind,
                 heard,
                 claims,

@@ -2,6 +2,7 @@
 
 use super::Draft;
 use crate::plan::{Action, Bounds, Who, ms};
+use landfall_core::elect::Tier;
 use rand::Rng;
 use std::time::Duration;
 
@@ -55,6 +56,40 @@ pub(super) fn endpoints(draft: &mut Draft) {
         at += draft.between(0, 400);
     }
     draft.plan.bounds.double = ms(20);
+}
+
+pub(super) fn tiers(draft: &mut Draft) {
+    draft.start();
+    let mut at = ms(4_000);
+    while at < ms(14_000) {
+        let which = draft.vip();
+        let who = if draft.rng.random() { Who::OwnerOf(which) } else { Who::Speaker(draft.speaker()) };
+        let action = match draft.rng.random_range(0..8) {
+            0..4 => Action::Place(who, which, Tier::Second),
+            4..7 => Action::Place(Who::Speaker(draft.speaker()), which, Tier::First),
+            _ if draft.rng.random() => Action::Drain(who, Some(draft.between(100, 1_000))),
+            _ => Action::Restart(who, draft.between(100, 1_000)),
+        };
+        draft.at(at, action);
+        at += draft.between(0, 600);
+    }
+    draft.plan.length = ms(18_000);
+    draft.plan.bounds.double = ms(20);
+    // Where only the second tier is left, it first lets all have both of their turns.
+    draft.plan.bounds.silence = ms(1_000);
+}
+
+pub(super) fn preferred(draft: &mut Draft) {
+    draft.start();
+    draft.plan.weights = (0..draft.plan.speakers).map(|_| draft.rng.random_range(0..3)).collect();
+    let mut at = ms(5_000);
+    while at < ms(20_000) {
+        let (who, back) = (draft.owner(), draft.between(100, 1_000));
+        let action = if draft.rng.random() { Action::Drain(who, Some(back)) } else { Action::Restart(who, back) };
+        draft.at(at, action);
+        at += draft.between(1_500, 6_000);
+    }
+    draft.plan.length = ms(24_000);
 }
 
 pub(super) fn release(draft: &mut Draft) {

@@ -3,7 +3,7 @@
 use super::{Deed, Event, World};
 use crate::plan::{Action, Who, vip};
 use landfall_core::{
-    elect::{Election, Identity, Input, Timing},
+    elect::{Election, Identity, Input, Tier, Timing},
     wire::heartbeat::SpeakerName,
 };
 use std::{net::IpAddr, time::Duration};
@@ -35,7 +35,19 @@ impl World {
                 self.speakers[number].due.insert(vip(which));
                 self.released.remove(&vip(which));
                 self.speakers[number].disturbed = now;
-                self.tell(number, Input::Want { vip: vip(which), tier: 0 });
+                self.want(number, vip(which));
+            }
+            Action::Place(who, which, tier) => {
+                let Some(number) = self.who(who) else { return };
+                let speaker = &mut self.speakers[number];
+                let changed = match tier {
+                    Tier::First => speaker.second.remove(&vip(which)),
+                    Tier::Second => speaker.second.insert(vip(which)),
+                };
+                if changed && speaker.eligible.contains(&vip(which)) {
+                    speaker.disturbed = now;
+                    self.want(number, vip(which));
+                }
             }
             Action::Unwant(who, which) => {
                 let Some(number) = self.who(who) else { return };
@@ -108,10 +120,15 @@ impl World {
         speaker.draining = false;
         speaker.paused = None;
         speaker.backlog.clear();
-        for vip in speaker.eligible.clone() {
-            self.tell(number, Input::Want { vip, tier: 0 });
-        }
+        let (eligible, weight) = (speaker.eligible.clone(), speaker.weight);
+        self.tell(number, Input::Weigh(vec![weight]));
+        eligible.into_iter().for_each(|vip| self.want(number, vip));
         self.schedule(number);
+    }
+
+    fn want(&mut self, number: usize, vip: IpAddr) {
+        let wish = self.speakers[number].wish(vip);
+        self.tell(number, Input::Want { vip, wish });
     }
 
     fn crash(&mut self, who: Who, back_after: Option<Duration>) {

@@ -1,0 +1,56 @@
+//! Asks kube-proxy every second whether it is healthy, on a connection of its own each time: a verdict when it changes.
+
+use crate::ops::clock;
+use anyhow::Context;
+use futures::{Stream, StreamExt, stream};
+use http_body_util::Empty;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use landfall_core::health::{Answer, Broken, DataPath, EVERY};
+use std::{future::ready, time::Duration};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::{info, warn};
+
+/// Where kube-proxy answers unless it is told otherwise.
+pub const HEALTHZ: &str = "http://127.0.0.1:10256/healthz";
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_millis(900);
+
+/// The verdicts: the first after the first answer, or none in time, then each that differs from the one before. Where `healthz`
+/// is empty nobody is asked, and the data path counts as sound.
+///
+/// # Errors
+/// Where `healthz` is no URL.
+pub fn verdicts(healthz: &str) -> anyhow::Result<impl Stream<Item = Result<(), Broken>> + Send + use<>> {
+    if healthz.is_empty() {
+        return Ok(stream::once(ready(Ok(()))).left_stream());
+    }
+    let url = healthz.parse().with_context(|| format!("--kube-proxy-healthz: {healthz:?} is no URL"))?;
+    let http: Client<HttpConnector, Empty<&[u8]>> =
+        Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build_http();
+    let ask = async move || match timeout(PATIENCE, http.get(Clone::clone(&url))).await {
+        Ok(Ok(response)) if response.status() == 200 => Answer::Healthy,
+        Ok(Ok(response)) if response.status() == 503 => Answer::Unhealthy,
+        _ => Answer::Silent,
+    };
+    let mut seconds = interval(EVERY);
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let path = DataPath::new(clock::since_boot());
+    Ok(stream::unfold((ask, seconds, path, None), async |(ask, mut seconds, mut path, before)| {
+        loop {
+            seconds.tick().await;
+            let verdict = path.hear(ask().await, clock::since_boot());
+            if before != Some(verdict) {
+                match verdict {
+                    Ok(()) if before.is_none() => {}
+                    Ok(()) => info!("kube-proxy is healthy, or not waited for any longer"),
+                    Err(why) => warn!(%why, "the node announces nothing"),
+                }
+                return Some((verdict, (ask, seconds, path, Some(verdict))));
+            }
+        }
+    })
+    .right_stream())
+}

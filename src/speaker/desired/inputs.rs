@@ -1,0 +1,188 @@
+//! What the watches tell, taken in change by change, and the table that it makes.
+
+use super::{Desired, Here, NotHere, Vip, scope::Scopes};
+use crate::cluster::{
+    Change, ObjectName,
+    accepted::Accepted,
+    endpoints::{LocalEndpoints, Usable},
+    node::{Exclusion, Node},
+    service::Announced,
+};
+use landfall_core::{
+    addr::Family,
+    alloc::ServiceKey,
+    config::{self, Config, Labels},
+    elect::{Tier, Wish},
+    health::Broken,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+/// What the watches tell.
+#[derive(Debug)]
+pub enum Seen {
+    /// Of a Service.
+    Service(Change<Announced>),
+    /// Of an EndpointSlice.
+    Slice(Change<LocalEndpoints>),
+    /// Of the speaker's own node.
+    Node(Change<Node>),
+    /// Of the accepted configuration.
+    Accepted(Change<Accepted>),
+    /// Of the node's own data path.
+    DataPath(Result<(), Broken>),
+}
+
+/// What is listed before there is a table.
+const LISTS: [&str; 4] = [SERVICES, SLICES, NODE, CONFIGURATION];
+const SERVICES: &str = "Services";
+const SLICES: &str = "EndpointSlices";
+const NODE: &str = "Node";
+const CONFIGURATION: &str = "configuration";
+
+/// The newest of everything that was seen.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    services: BTreeMap<ServiceKey, Announced>,
+    slices: BTreeMap<ServiceKey, BTreeMap<ObjectName, LocalEndpoints>>,
+    slice_owner: BTreeMap<ObjectName, ServiceKey>,
+    node: Option<Node>,
+    accepted: Option<(String, Arc<Config>)>,
+    data_path: Option<Result<(), Broken>>,
+    /// Those of [`LISTS`] that are complete.
+    synced: BTreeSet<&'static str>,
+}
+
+impl Inputs {
+    /// Takes in a change.
+    pub fn apply(&mut self, seen: Seen) {
+        match seen {
+            Seen::Service(Change::Applied(service)) => self.see(service),
+            Seen::Service(Change::Deleted(name)) => {
+                self.services.remove(&ServiceKey::from(name));
+            }
+            Seen::Slice(Change::Applied(slice)) => {
+                self.forget_slice(&slice.slice);
+                self.slice_owner.insert(slice.slice.clone(), slice.service.clone());
+                self.slices.entry(slice.service.clone()).or_default().insert(slice.slice.clone(), slice);
+            }
+            Seen::Slice(Change::Deleted(name)) => self.forget_slice(&name),
+            Seen::Node(Change::Applied(node)) => self.node = Some(node),
+            Seen::Node(Change::Deleted(_)) => {
+                if let Some(node) = &mut self.node {
+                    node.excluded = Some(Exclusion::Deleting);
+                }
+            }
+            Seen::Accepted(Change::Applied(accepted)) => self.accept(accepted),
+            // What was accepted stays until the leading controller has written it again.
+            Seen::Accepted(Change::Deleted(_)) => {}
+            Seen::DataPath(verdict) => self.data_path = Some(verdict),
+            Seen::Service(Change::Synced) => self.complete(SERVICES),
+            Seen::Slice(Change::Synced) => self.complete(SLICES),
+            Seen::Node(Change::Synced) => self.complete(NODE),
+            Seen::Accepted(Change::Synced) => self.complete(CONFIGURATION),
+        }
+    }
+
+    /// The table; none until every first list is complete, and there are a node, a word about its data path and an accepted
+    /// configuration.
+    pub fn desired(&self) -> Option<Desired> {
+        let (node, (cluster, config)) = (self.node.as_ref()?, self.accepted.as_ref()?);
+        let data_path = self.data_path?;
+        if self.synced.len() < LISTS.len() {
+            return None;
+        }
+        let here = Here { labels: node.labels.clone(), excluded: node.excluded, data_path };
+        let mut services: BTreeMap<IpAddr, Vec<&Announced>> = BTreeMap::new();
+        for service in self.services.values() {
+            service.vips.iter().for_each(|vip| services.entry(*vip).or_default().push(service));
+        }
+        let mut scopes = Scopes::new(config, &here);
+        let mut orphans = Vec::new();
+        let vips = services.into_iter().map(|(address, services)| {
+            let labels: Vec<&Labels> = services.iter().map(|service| &service.labels).collect();
+            let pool = config.position_of(address);
+            orphans.extend(pool.is_none().then_some(address));
+            let (scope, it) = scopes.of(pool, &labels);
+            let preferences = it.preferences;
+            let allowed = it.by.as_ref().map(drop).map_err(|why| *why);
+            let here = allowed.and_then(|()| {
+                let tiers = services.iter().filter_map(|service| self.tier(service, Family::of(address)));
+                let tier = tiers.min().ok_or(NotHere::NoLocalEndpoint)?;
+                Ok(Wish { tier, preferences })
+            });
+            let services = services.iter().map(|service| service.key.clone()).collect();
+            (address, Vip { services, here, scope })
+        });
+        let vips = vips.collect();
+        let scopes = scopes.all;
+        Some(Desired { cluster: cluster.clone(), vips, orphans, scopes, config: config.clone(), here })
+    }
+
+    /// What is still missing for a table, for the log.
+    pub fn missing(&self) -> Vec<&'static str> {
+        let mut missing: Vec<_> = LISTS.into_iter().filter(|list| !self.synced.contains(list)).collect();
+        if self.synced.contains(CONFIGURATION) && self.accepted.is_none() {
+            missing.push("an accepted configuration");
+        }
+        if self.data_path.is_none() {
+            missing.push("a word about kube-proxy");
+        }
+        missing
+    }
+
+    /// Addresses are ours by the controller's record. Once they are, they stay announced for as long as the same Service shows
+    /// them: whoever wipes annotations takes no address off the network.
+    fn see(&mut self, mut service: Announced) {
+        if !service.recorded {
+            let before = self.services.get(&service.key).filter(|before| before.uid == service.uid);
+            service.vips.retain(|vip| before.is_some_and(|before| before.vips.contains(vip)));
+        }
+        if service.vips.is_empty() {
+            self.services.remove(&service.key);
+        } else {
+            self.services.insert(service.key.clone(), service);
+        }
+    }
+
+    /// How well the node is placed for a Service's address of this family; none: not at all. With `externalTrafficPolicy: Local`
+    /// kube-proxy delivers to the node's own endpoints alone, and where none of them is ready, to those that still serve while
+    /// they terminate (KEP-1669).
+    fn tier(&self, service: &Announced, family: Family) -> Option<Tier> {
+        if !service.local {
+            return Some(Tier::First);
+        }
+        let slices = self.slices.get(&service.key).into_iter().flat_map(BTreeMap::values);
+        let best = slices.filter(|slice| slice.family == Some(family)).filter_map(|slice| slice.best).max()?;
+        Some(match best {
+            Usable::Ready => Tier::First,
+            Usable::Terminating => Tier::Second,
+        })
+    }
+
+    fn forget_slice(&mut self, name: &ObjectName) {
+        let Some(service) = self.slice_owner.remove(name) else { return };
+        if let Some(slices) = self.slices.get_mut(&service) {
+            slices.remove(name);
+            if slices.is_empty() {
+                self.slices.remove(&service);
+            }
+        }
+    }
+
+    fn accept(&mut self, accepted: Accepted) {
+        let (Some(text), Some(cluster)) = (accepted.config, accepted.cluster) else { return };
+        match config::parse(&text) {
+            Ok(parsed) => self.accepted = Some((cluster, Arc::new(parsed.config))),
+            // A newer controller's: what this speaker understood last stays in force.
+            Err(errors) => tracing::warn!(%errors, "the accepted configuration is not understood, the last one stays"),
+        }
+    }
+
+    fn complete(&mut self, list: &'static str) {
+        self.synced.insert(list);
+    }
+}
