@@ -54,3 +54,44 @@ pub fn verdicts(healthz: &str) -> anyhow::Result<impl Stream<Item = Result<(), B
     })
     .right_stream())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::StreamExt;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    /// Answers one question with `status`.
+    async fn answer(listener: &TcpListener, status: &str) {
+        let (mut connection, _) = listener.accept().await.unwrap();
+        let mut request = [0; 1024];
+        let len = connection.read(&mut request).await.unwrap();
+        assert!(request[..len].starts_with(b"GET /healthz HTTP/1.1\r\n"));
+        let head = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        connection.write_all(head.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn each_question_is_a_new_connection_and_a_verdict_comes_when_it_changes() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/healthz", listener.local_addr().unwrap());
+        let mut verdicts = Box::pin(verdicts(&url).unwrap());
+        let unhealthy = answer(&listener, "503 Service Unavailable");
+        assert_eq!(tokio::join!(verdicts.next(), unhealthy).0, Some(Err(Broken::Failing)));
+        let healthy = async {
+            answer(&listener, "503 Service Unavailable").await;
+            answer(&listener, "200 OK").await;
+        };
+        assert_eq!(tokio::join!(verdicts.next(), healthy).0, Some(Ok(())));
+    }
+
+    #[tokio::test]
+    async fn where_nobody_is_asked_the_data_path_counts_as_sound() {
+        let all: Vec<_> = verdicts("").unwrap().collect().await;
+        assert_eq!(all, [Ok(())]);
+        assert!(verdicts("not a URL").err().unwrap().to_string().contains("--kube-proxy-healthz"));
+    }
+}

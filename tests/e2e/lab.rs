@@ -70,8 +70,16 @@ impl Lab {
 
     /// The API server.
     pub fn api_server(&self) -> Process {
-        let mut processes = self.sandbox.processes().into_iter();
-        processes.find(|process| process.name() == "kube-apiserver").unwrap()
+        self.process("kube-apiserver")
+    }
+
+    /// The kube-proxy on a node.
+    pub fn kube_proxy(&self, node: &str) -> Process {
+        self.process(&format!("kube-proxy-{node}"))
+    }
+
+    fn process(&self, name: &str) -> Process {
+        self.sandbox.processes().into_iter().find(|process| process.name() == name).unwrap()
     }
 
     /// Applies an example, and tells when.

@@ -8,6 +8,7 @@ mod objects;
 mod sight;
 
 mod configuration;
+mod eligibility;
 mod failover;
 mod ingress;
 mod left_alone;

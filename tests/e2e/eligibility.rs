@@ -1,0 +1,126 @@
+//! Which nodes may answer: the node's own state, its data path, and what announcements say of both.
+
+use crate::{
+    lab::{Lab, PATIENCE},
+    objects::{config, service},
+    sight::host,
+};
+use anyhow::ensure;
+use landfall_sandbox::wait_for;
+use std::net::IpAddr;
+
+const FRONT: &str = "pools:
+- name: default
+  addresses: [198.51.100.100-198.51.100.150]
+announcements:
+- serviceSelectors: [{matchLabels: {tier: front}}]
+  preferredNodes: [{weight: 10, selector: {matchLabels: {kubernetes.io/hostname: n2}}}]
+  ignoreExcludeLabel: true
+";
+
+/// Waits until a node's speaker says in its record why the node announces nothing, in words with `why`; or that it does.
+fn wait_excluded(lab: &Lab, node: &str, why: Option<&str>) {
+    wait_for(&format!("{node} to say {why:?}"), PATIENCE, || {
+        let said = lab.sandbox.record(node)?["excluded"].clone();
+        let right = match why {
+            Some(why) => said.as_str().is_some_and(|said| said.contains(why)),
+            None => said.is_null(),
+        };
+        ensure!(right, "it says {said}");
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// What breaks the owner moves the VIP, the owner says why, and when it is mended it gets nothing back.
+fn moves_and_stays(lab: &Lab, vip: IpAddr, why: &str, fail: impl FnOnce(&str), mend: impl FnOnce(&str)) {
+    let owner = lab.owner(vip);
+    fail(&owner);
+    let next = lab.wait_owner(vip, |node| *node != owner);
+    wait_excluded(lab, &owner, Some(why));
+    mend(&owner);
+    wait_excluded(lab, &owner, None);
+    assert_eq!(lab.owner(vip), next, "{why}: nothing moves back");
+}
+
+#[test]
+fn a_node_whose_kube_proxy_is_dead_or_hangs_hands_over_and_gets_nothing_back() {
+    let lab = Lab::up();
+    lab.apply_example("2-loadbalancer.yaml");
+    let vip = lab.address("web");
+    let url = format!("http://{}:30080", host(vip));
+    lab.wait_answer(&[], &url);
+    let why = "kube-proxy on the node is not healthy";
+    let (kill, start) = (|node: &str| lab.kube_proxy(node).kill(), |node: &str| lab.kube_proxy(node).start().unwrap());
+    moves_and_stays(&lab, vip, why, kill, start);
+    lab.wait_answer(&[], &url);
+    let pause = |node: &str| lab.kube_proxy(node).pause().unwrap();
+    let resume = |node: &str| lab.kube_proxy(node).resume().unwrap();
+    moves_and_stays(&lab, vip, why, pause, resume);
+    lab.wait_answer(&[], &url);
+}
+
+#[test]
+fn where_there_never_was_a_kube_proxy_addresses_are_answered_for_all_the_same() {
+    let lab = Lab::with(|sandbox| {
+        let proxies = sandbox.processes().into_iter().filter(|process| process.name().starts_with("kube-proxy"));
+        proxies.for_each(|proxy| proxy.kill());
+        sandbox.apply(&config("pools: [{name: default, addresses: [198.51.100.100]}]").to_string()).map(drop)
+    });
+    lab.apply(&[service("web")]);
+    let vip = lab.address("web");
+    // On a machine that has just booted kube-proxy is waited for, for half a minute.
+    wait_for("one node to answer", 2 * PATIENCE, || {
+        let answerers = lab.answerers(vip);
+        ensure!(answerers.len() == 1, "these answer: {answerers:?}");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_label_a_taint_and_deletion_take_a_node_out_and_a_cordon_does_not() {
+    let lab = Lab::up();
+    lab.apply_example("2-loadbalancer.yaml");
+    let vip = lab.address("web");
+    let kubectl = |line: &str| drop(lab.sandbox.kubectl(&line.split_whitespace().collect::<Vec<_>>()).unwrap());
+    let label = "node.kubernetes.io/exclude-from-external-load-balancers";
+    let labelled =
+        |value: &'static str| move |node: &str| kubectl(&format!("label node {node} --overwrite {label}{value}"));
+    moves_and_stays(&lab, vip, label, labelled("="), labelled("=false"));
+    let taint = "ToBeDeletedByClusterAutoscaler";
+    let tainted = |what: &'static str| move |node: &str| kubectl(&format!("taint node {node} {taint}{what}"));
+    moves_and_stays(&lab, vip, taint, tainted("=1:NoSchedule"), tainted("-"));
+
+    let owner = lab.owner(vip);
+    kubectl(&format!("cordon {owner}"));
+    lab.wait_answer(&[], &format!("http://{}:30080", host(vip)));
+    assert_eq!(lab.owner(vip), owner, "a cordon concerns new pods alone");
+
+    kubectl(&format!("delete node {owner} --wait=false"));
+    lab.wait_owner(vip, |node| *node != owner);
+}
+
+#[test]
+fn an_announcement_may_be_for_some_services_only_and_ignore_the_label_that_excludes() {
+    let lab = Lab::configured(FRONT);
+    let front = |name: &str| {
+        let mut front = service(name);
+        front["metadata"]["labels"]["tier"] = "front".into();
+        front
+    };
+    lab.apply(&[front("front"), service("back")]);
+    let (seen, unseen) = (lab.address("front"), lab.address("back"));
+    lab.owner(seen);
+    lab.wait_silence(unseen);
+    lab.sandbox
+        .kubectl(&["label", "node", "--all", "node.kubernetes.io/exclude-from-external-load-balancers="])
+        .unwrap();
+    for node in lab.sandbox.nodes() {
+        wait_excluded(&lab, node.name(), Some("exclude-from-external-load-balancers"));
+    }
+    lab.owner(seen);
+    // Labels that come later count at once.
+    lab.apply(&[front("back")]);
+    lab.owner(unseen);
+}
