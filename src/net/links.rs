@@ -163,13 +163,17 @@ async fn dump(handle: &Handle) -> anyhow::Result<Links> {
             link.addresses.push(address);
         }
     }
+    links.values_mut().for_each(|link| link.addresses.sort());
+    mark_members(&mut links);
+    Ok(links)
+}
+
+fn mark_members(links: &mut Links) {
     let vrf = |link: &Link| link.kind.as_deref() == Some("vrf");
     let vrfs: BTreeSet<u32> = links.values().filter(|link| vrf(link)).map(|link| link.index).collect();
     for link in links.values_mut() {
-        link.addresses.sort();
         link.member = link.master.is_some_and(|master| !vrfs.contains(&master));
     }
-    Ok(links)
 }
 
 fn link(message: LinkMessage) -> Link {
@@ -220,4 +224,34 @@ fn address(message: &AddressMessage) -> Option<IpNet> {
         _ => None,
     });
     IpNet::new(own.or(any)?, message.header.prefix_len).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_belongs_to_a_bridge_or_bond_is_a_member_and_who_belongs_to_a_vrf_is_not() {
+        let link = |index: u32, kind: Option<&str>, master: Option<u32>| {
+            let mut message = LinkMessage::default();
+            message.header.index = index;
+            message.attributes.extend(master.map(LinkAttribute::Controller));
+            let kind = kind.map(|kind| vec![LinkInfo::Kind(InfoKind::Other(kind.into()))]);
+            message.attributes.extend(kind.map(LinkAttribute::LinkInfo));
+            (index, super::link(message))
+        };
+        let mut links = Links::from([
+            link(1, Some("bridge"), None),
+            link(2, Some("bond"), Some(1)),
+            link(3, Some("vrf"), None),
+            link(4, None, Some(1)),
+            link(5, None, Some(2)),
+            link(6, None, Some(3)),
+            // Its master is in another network namespace.
+            link(7, None, Some(99)),
+        ]);
+        mark_members(&mut links);
+        let members: Vec<u32> = links.values().filter(|link| link.member).map(|link| link.index).collect();
+        assert_eq!(members, [2, 4, 5, 7]);
+    }
 }
