@@ -8,9 +8,11 @@
 mod answers;
 mod capabilities;
 mod capture;
+mod eligibility;
 mod groups;
 mod lan;
 mod links;
 mod sockets;
 mod speaker;
+mod speaking;
 mod tshark;

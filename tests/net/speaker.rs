@@ -1,94 +1,31 @@
 //! The LAN task itself on real interfaces, without an API server: what it wants is handed to it.
 
-use crate::lan::{Host, LONG, Lan, NODE_MAC};
+use crate::{
+    lan::{Host, LONG, Lan, NODE_MAC},
+    speaking::{VIP, owns, speaking},
+};
 use landfall::{
-    cluster::{Change, accepted::Accepted, node::Node, record::Record, service::Announced},
     net::{PacketSocket, links},
-    speaker::{
-        desired::{Desired, Inputs, Seen},
-        lan::{Setup, run},
-        segment::{LONGEST, Segment},
-    },
+    speaker::segment::{LONGEST, Segment},
 };
 use landfall_core::{
-    alloc::ServiceKey,
-    config::Labels,
-    elect::{Election, Identity, Input, Now, Output, Timing},
+    elect::{Election, Identity, Input, Now, Output, Timing, Wish},
     wire::{arp, ethernet::MacAddr, heartbeat::SpeakerName},
 };
-use std::{
-    sync::Arc,
-    thread::ScopedJoinHandle,
-    time::{Duration, Instant},
-};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use std::time::{Duration, Instant};
 
-const VIP: &str = "198.51.100.100";
 const SECOND_MAC: &str = "02:00:00:00:00:0c";
-
-/// One Service with the VIP, every interface allowed.
-fn desired() -> Desired {
-    let mut inputs = Inputs::default();
-    let key = ServiceKey::new("default", "web");
-    let vips = vec![VIP.parse().unwrap()];
-    let config = format!("pools: [{{name: a, addresses: [{VIP}]}}]");
-    for seen in [
-        Seen::Service(Change::Applied(Announced { key, uid: "1".into(), vips, recorded: true, local: false })),
-        Seen::Node(Change::Applied(Node { name: "n1".into(), labels: Labels::default(), excluded: None })),
-        Seen::Accepted(Change::Applied(Accepted { config: Some(config), cluster: Some("c".into()) })),
-        Seen::Service(Change::Synced),
-        Seen::Slice(Change::Synced),
-        Seen::Node(Change::Synced),
-        Seen::Accepted(Change::Synced),
-    ] {
-        inputs.apply(seen);
-    }
-    inputs.desired().unwrap()
-}
-
-/// A speaker's LAN task on `host`, and what it reports. It ends with `leave`.
-fn speak<'scope>(
-    scope: &'scope std::thread::Scope<'scope, '_>,
-    host: &'scope Host,
-    leave: &CancellationToken,
-) -> (watch::Receiver<Record>, ScopedJoinHandle<'scope, ()>) {
-    let (record, reported) = watch::channel(Record::default());
-    let leave = leave.clone();
-    let task = scope.spawn(move || {
-        host.block_on(async move || {
-            let (_keep, wanted) = watch::channel(Some(Arc::new(desired())));
-            let mut wanted = wanted;
-            wanted.mark_changed();
-            let setup = Setup { speaker: SpeakerName::new("n1").unwrap(), desired: wanted, record, leave };
-            run(setup).await.unwrap();
-        });
-    });
-    (reported, task)
-}
 
 #[test]
 fn two_interfaces_of_a_node_on_one_lan_answer_with_one_mac() {
     let lan = Lan::new();
     lan.plug(&lan.node, "eth1", "second", SECOND_MAC, "3");
-    let leave = CancellationToken::new();
-    std::thread::scope(|scope| {
-        // A judge that panics ends the speaker too.
-        let _end = leave.clone().drop_guard();
-        let (mut reported, task) = speak(scope, &lan.node, &leave);
-        let alone = |record: &Record| {
-            let eth0 = record.interfaces.get("eth0");
-            record.interfaces.len() == 1
-                && eth0.is_some_and(|eth0| eth0.owned == [VIP.parse::<std::net::IpAddr>().unwrap()])
-        };
-        lan.client.block_on(async || {
-            let settled = tokio::time::timeout(LONG, reported.wait_for(alone)).await;
-            settled.expect("only eth0 takes part, and answers").unwrap();
+    speaking(&[("n1", &lan.node)], |speakers| {
+        speakers[0].report_until("only eth0 takes part, and answers", |record| {
+            record.interfaces.len() == 1 && owns(record, "eth0")
         });
         let said = lan.client.exec(&format!("arping -b -c 3 -w 3 -I eth0 {VIP}")).unwrap().to_lowercase();
         assert!(said.contains(NODE_MAC) && !said.contains(SECOND_MAC), "{said}");
-        leave.cancel();
-        task.join().unwrap();
     });
 }
 
@@ -96,7 +33,7 @@ fn two_interfaces_of_a_node_on_one_lan_answer_with_one_mac() {
 fn claims_of_another(start: Now) -> Vec<Vec<u8>> {
     let identity = Identity { speaker: SpeakerName::new("n2").unwrap(), boot: 2, cluster: 1 };
     let mut election = Election::new(identity, Timing::default(), start);
-    let mut outputs = election.handle(Input::Want { vip: VIP.parse().unwrap(), tier: 0 }, start);
+    let mut outputs = election.handle(Input::Want { vip: VIP.parse().unwrap(), wish: Wish::default() }, start);
     for _ in 0..100 {
         let due = election.deadline().unwrap();
         outputs.extend(election.handle(Input::Timer, Now { mono: due, wall: start.wall + (due - start.mono) }));

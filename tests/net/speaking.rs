@@ -1,0 +1,96 @@
+//! Speakers' LAN tasks on hosts of a test's LAN, without an API server: what they want is handed to them, and what they
+//! report is awaited.
+
+use crate::lan::{Host, LONG};
+use landfall::{
+    cluster::{Change, accepted::Accepted, node::Node, record::Record, service::Announced},
+    speaker::{
+        desired::{Desired, Inputs, Seen},
+        lan::{Setup, run},
+    },
+};
+use landfall_core::{alloc::ServiceKey, config::Labels, wire::heartbeat::SpeakerName};
+use std::{net::IpAddr, sync::Arc, thread};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub const VIP: &str = "198.51.100.100";
+
+/// Whether the record says that the interface of this name answers for [`VIP`].
+pub fn owns(record: &Record, interface: &str) -> bool {
+    let vip: IpAddr = VIP.parse().unwrap();
+    record.interfaces.get(interface).is_some_and(|interface| interface.owned.contains(&vip))
+}
+
+/// A speaker at work.
+pub struct Speaking {
+    inputs: Inputs,
+    wanted: watch::Sender<Option<Arc<Desired>>>,
+    reported: watch::Receiver<Record>,
+}
+
+impl Speaking {
+    /// Tells it what its watches would, all at once.
+    pub fn see(&mut self, seen: impl IntoIterator<Item = Seen>) {
+        seen.into_iter().for_each(|seen| self.inputs.apply(seen));
+        self.wanted.send_replace(self.inputs.desired().map(Arc::new));
+    }
+
+    /// Waits until its record is as `wanted`.
+    pub fn report_until(&mut self, what: &str, wanted: impl Fn(&Record) -> bool) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let reported = &mut self.reported;
+        let found =
+            runtime.block_on(async { tokio::time::timeout(LONG, reported.wait_for(|it| wanted(it))).await.is_ok() });
+        assert!(found, "{what}: the last record is {:#?}", *self.reported.borrow());
+    }
+
+    /// Whether it answers for [`VIP`] on eth0 by its last record.
+    pub fn is_owner(&self) -> bool {
+        owns(&self.reported.borrow(), "eth0")
+    }
+}
+
+/// One Service with the VIP; every node and interface may announce it.
+pub fn service(local: bool) -> Seen {
+    let key = ServiceKey { namespace: "default".into(), name: "web".into() };
+    let (uid, labels, vips) = ("1".into(), Labels::default(), vec![VIP.parse().unwrap()]);
+    Seen::Service(Change::Applied(Announced { key, uid, labels, vips, recorded: true, local }))
+}
+
+/// The configuration with the VIP's pool, and more lines of it.
+pub fn configuration(more: &str) -> Seen {
+    let config = format!("pools: [{{name: a, addresses: [{VIP}]}}]\n{more}");
+    Seen::Accepted(Change::Applied(Accepted { config: Some(config), cluster: Some("c".into()) }))
+}
+
+/// Runs a speaker on each host, by its node's name, while `judge` looks on.
+pub fn speaking(hosts: &[(&str, &Host)], judge: impl FnOnce(&mut [Speaking])) {
+    let leave = CancellationToken::new();
+    thread::scope(|scope| {
+        // A judge that panics ends the speakers too.
+        let _end = leave.clone().drop_guard();
+        let mut speakers = Vec::new();
+        for (name, host) in hosts {
+            let (record, reported) = watch::channel(Record::default());
+            let (wanted, desired) = watch::channel(None);
+            let setup = Setup { speaker: SpeakerName::new(*name).unwrap(), desired, record, leave: leave.clone() };
+            scope.spawn(move || host.block_on(async move || run(setup).await.unwrap()));
+            let mut speaking = Speaking { inputs: Inputs::default(), wanted, reported };
+            let node = Node { name: (*name).into(), labels: Labels::default(), excluded: None };
+            speaking.see([
+                service(false),
+                Seen::Node(Change::Applied(node)),
+                configuration(""),
+                Seen::DataPath(Ok(())),
+                Seen::Service(Change::Synced),
+                Seen::Slice(Change::Synced),
+                Seen::Node(Change::Synced),
+                Seen::Accepted(Change::Synced),
+            ]);
+            speakers.push(speaking);
+        }
+        judge(&mut speakers);
+        leave.cancel();
+    });
+}
