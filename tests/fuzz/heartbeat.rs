@@ -31,6 +31,7 @@ fn frame(kind: Kind) -> Frame {
         interval: Duration::from_millis(100),
         lateness: Duration::ZERO,
         digest: 4,
+        weights: if kind == Kind::Beat { vec![0, 10] } else { Vec::new() },
         kind,
         heard: vec![Heard { speaker: SpeakerId(7), age: Duration::from_millis(5) }],
         claims: vec![

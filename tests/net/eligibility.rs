@@ -112,7 +112,7 @@ fn an_owner_whose_node_is_excluded_or_whose_data_path_breaks_hands_over() {
 fn a_node_with_terminating_endpoints_answers_until_one_with_ready_ones_does() {
     let slice = |best| {
         let slice = ObjectName { namespace: "default".into(), name: "web-1".into() };
-        let service = ServiceKey { namespace: "default".into(), name: "web".into() };
+        let service = ServiceKey::new("default", "web");
         Seen::Slice(Change::Applied(LocalEndpoints { slice, service, family: Some(Family::V4), best }))
     };
     owner_and_other(|_, (owner, ..), (other, ..)| {

@@ -53,7 +53,7 @@ impl Speaking {
 
 /// One Service with the VIP; every node and interface may announce it.
 pub fn service(local: bool) -> Seen {
-    let key = ServiceKey { namespace: "default".into(), name: "web".into() };
+    let key = ServiceKey::new("default", "web");
     let (uid, labels, vips) = ("1".into(), Labels::default(), vec![VIP.parse().unwrap()]);
     Seen::Service(Change::Applied(Announced { key, uid, labels, vips, recorded: true, local }))
 }

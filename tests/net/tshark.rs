@@ -209,6 +209,7 @@ fn wireshark_sees_a_heartbeat_as_ethernet_with_data() {
         interval: Duration::from_millis(100),
         lateness: Duration::ZERO,
         digest: 4,
+        weights: Vec::new(),
         kind: Kind::Beat,
         heard: Vec::new(),
         claims: Vec::new(),

@@ -24,7 +24,7 @@ pub fn desired_with(config: &str, vips: &[&str]) -> Desired {
 }
 
 fn key(name: &str) -> ServiceKey {
-    ServiceKey { namespace: "shop".into(), name: name.into() }
+    ServiceKey::new("shop", name)
 }
 
 fn service(name: &str, vips: &[&str], local: bool) -> Seen {

@@ -126,7 +126,7 @@ fn on_ethernet_it_is_addressed_and_padded() {
 
 #[test]
 fn every_refusal_has_its_reason() {
-    let cases: [(&str, Vec<u8>, Malformed); 15] = [
+    let cases: [(&str, Vec<u8>, Malformed); 16] = [
         ("nothing", Vec::new(), Malformed::Short),
         ("one byte short", beat_with(|bytes| bytes.truncate(117)), Malformed::Short),
         ("another's experiment", beat_with(|bytes| bytes[0] = b'X'), Malformed::Magic),
