@@ -5,7 +5,7 @@
 //! * [`service`], [`endpoints`], [`node`], [`mod@namespace`], [`accepted`]: objects become small projections.
 //! * [`queue`] orders what is to be written, [`lease`] says whether this replica may, [`events`] tells the user, [`fair`]ly.
 //! * [`memory`] is what is remembered of released addresses.
-//! * [`record`] is the one object that a speaker writes.
+//! * [`record`] is what a speaker writes, and nothing else.
 //! * [`names`] has every name that others can see.
 
 pub mod accepted;

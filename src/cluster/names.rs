@@ -13,8 +13,10 @@ pub const ACCEPTED: &str = "landfall-accepted";
 pub const CONFIG_KEY: &str = "config.yaml";
 /// Key of the cluster's id in [`ACCEPTED`]: the UID of the namespace `kube-system`.
 pub const CLUSTER_KEY: &str = "cluster";
-/// Key of a speaker's record: JSON.
+/// Key of a speaker's record, or of a part of it: JSON.
 pub const RECORD_KEY: &str = "status";
+/// Key that says of which record a part is: how many parts it has, and its digest.
+pub const RECORD_WHOLE_KEY: &str = "whole";
 
 /// ConfigMap that remembers released addresses.
 pub const MEMORY: &str = "landfall-memory";
@@ -35,6 +37,8 @@ pub const FINALIZER: &str = "service.kubernetes.io/load-balancer-cleanup";
 pub const ALLOCATED_FROM: &str = "landfall.dev/allocated-from";
 /// Condition of a Service: whether it has the addresses it asks for, else why not.
 pub const ALLOCATED: &str = "landfall.dev/Allocated";
+/// Condition of a Service: whether its addresses are answered for, else why not.
+pub const ANNOUNCED: &str = "landfall.dev/Announced";
 
 /// Requests for a pool by its name. The first is ours, the others are MetalLB's.
 pub const POOL_REQUESTS: [&str; 3] =

@@ -11,8 +11,11 @@
 
 pub mod data_path;
 pub mod desired;
+mod diagnosis;
 pub mod eligibility;
+pub mod holdings;
 pub mod lan;
+mod reasons;
 pub mod segment;
 
 use crate::cluster::{
@@ -70,8 +73,7 @@ pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<
     let data_path = data_path::verdicts(&args.kube_proxy_healthz)?;
     let client = client::connect(&client::find().await?)?;
     let (wanted, desired) = watch::channel(None);
-    let record = Record { version: env!("CARGO_PKG_VERSION").into(), ..Record::default() };
-    let (record, mut reported) = watch::channel(record);
+    let (record, mut reported) = watch::channel(Record::default());
 
     let setup = lan::Setup { speaker, desired, record, leave: leave.clone() };
     let (ended, mut lan_ended) = tokio::sync::oneshot::channel();

@@ -5,10 +5,11 @@
 use super::{
     desired::{Desired, Reaches},
     eligibility,
+    holdings::{self, Holdings},
 };
 use crate::net::{Link, PacketSocket, Received, Traffic, is_link_down};
 use landfall_core::{
-    elect::{Acquired, Election, Identity, Ignored, Input, Now, Output, Released, Timing, Wish},
+    elect::{Election, Identity, Ignored, Input, Now, Output, Released, Timing, Wish},
     responder::{self, Answer, Counters},
     wire::{
         ethernet::{Header, MacAddr},
@@ -67,6 +68,7 @@ pub struct Segment {
     /// What was wanted of the election last.
     wanted: BTreeMap<IpAddr, Wish>,
     owned: HashSet<IpAddr>,
+    holdings: Holdings,
     drained: bool,
     counters: Counters,
     losses: Losses,
@@ -84,6 +86,7 @@ impl Segment {
             identity,
             wanted: BTreeMap::new(),
             owned: HashSet::new(),
+            holdings: Holdings::default(),
             drained: false,
             counters: Counters::default(),
             losses: Losses::default(),
@@ -112,6 +115,11 @@ impl Segment {
     /// The VIPs that it answers for.
     pub fn owned(&self) -> &HashSet<IpAddr> {
         &self.owned
+    }
+
+    /// The same, and how they came, for the record.
+    pub fn holdings(&self) -> &Holdings {
+        &self.holdings
     }
 
     /// The election, for the record.
@@ -277,14 +285,17 @@ impl Segment {
                         debug!(interface = self.link.name, %error, "a heartbeat was not sent");
                     }
                 }
-                Output::Acquire { vip, epoch, why } => {
-                    info!(interface = self.link.name, %vip, epoch, why = acquired(why), "answering");
+                Output::Acquire { vip, epoch, why, from } => {
+                    let why = holdings::cause(why);
+                    info!(interface = self.link.name, %vip, epoch, %why, from = from.as_ref().map(|from| from.as_str()), "answering");
                     self.owned.insert(vip);
+                    self.holdings.acquire(vip, why, from.map(|from| from.to_string()), now.wall);
                     changes.push(Change::Acquired(vip));
                 }
                 Output::Release { vip, why } => {
                     info!(interface = self.link.name, %vip, why = released(why), "no longer answering");
                     self.owned.remove(&vip);
+                    self.holdings.release(vip);
                     changes.push(Change::Released(vip));
                 }
                 Output::Drained => self.drained = true,
@@ -300,15 +311,6 @@ impl Drop for Segment {
             warn!(interface = self.link.name, vips = self.owned.len(), "the interface is closed, its addresses move");
         }
         debug!(interface = self.link.name, counters = ?self.counters, losses = ?self.losses, "closed");
-    }
-}
-
-fn acquired(why: Acquired) -> &'static str {
-    match why {
-        Acquired::New => "nobody had it",
-        Acquired::HandedOver => "its owner handed it over",
-        Acquired::Dead => "its owner is dead",
-        Acquired::Restarted => "its owner started anew",
     }
 }
 

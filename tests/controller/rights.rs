@@ -5,7 +5,7 @@ use anyhow::{Context, Result, ensure};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use landfall::cluster::{
     client,
-    record::{Record, RecordWriter},
+    record::{Assembly, LONGEST, Part, Record, RecordWriter},
 };
 use landfall_sandbox::wait_for;
 use serde_json::json;
@@ -69,14 +69,37 @@ fn a_speaker_writes_its_own_record_alone() -> Result<()> {
     let written = write(&cluster, bound.clone(), "n1", &[record("1"), record("1"), record("2")])?;
     assert_eq!(written, [true, false, true]);
     let stored = cluster.sandbox.get(&["configmap", "-n", "landfall-speakers", "n1"])?;
-    let stored: Record = serde_json::from_str(stored["data"]["status"].as_str().context("no status")?)?;
+    let stored = Record::decode(stored["data"]["status"].as_str().context("no status")?)?;
     assert_eq!(stored, record("2"));
+
+    // One that is too long for an object is on several; what a shorter one leaves over is emptied.
+    let whole = || -> Result<Option<Record>> {
+        let maps = cluster.sandbox.get(&["configmaps", "-n", "landfall-speakers"])?;
+        let maps = maps["items"].as_array().into_iter().flatten();
+        let parts = maps.filter_map(|map| Part::new(serde_json::from_value(map.clone()).ok()?)).collect::<Vec<_>>();
+        let mut assembly = Assembly::default();
+        let text = parts.into_iter().filter(|part| part.node == "n1").filter_map(|part| assembly.put(part)).last();
+        Ok(text.map(|(text, _)| Record::decode(&text)).transpose()?)
+    };
+    let long = record(&"3".repeat(2 * LONGEST + 1));
+    write(&cluster, bound.clone(), "n1", &[record("2"), long.clone()])?;
+    assert_eq!(whole()?, Some(long.clone()));
+    write(&cluster, bound.clone(), "n1", &[long, record("4")])?;
+    assert_eq!(whole()?, Some(record("4")));
+    let left = cluster.sandbox.get(&["configmap", "-n", "landfall-speakers", "n1.part-2"])?;
+    assert_eq!(left["data"]["status"], "");
+
+    let bound_config = format!("--kubeconfig={}", bound.display());
+    for name in ["n1.part-0", "n1.part-16", "n1.part-01", "n1.part-x", "n1.1", "n11", "n1.part-1.part-1"] {
+        let arguments = [&bound_config, "create", "configmap", name, "-n", "landfall-speakers"];
+        let refused = cluster.sandbox.kubectl(&arguments).unwrap_err();
+        assert!(format!("{refused:#}").contains("only the record of its own node"), "{name}: {refused:#}");
+    }
 
     let refused = write(&cluster, unbound, "n1", &[record("3")]).unwrap_err();
     assert!(format!("{refused:#}").contains("bound to no node"), "{refused:#}");
-    let config = format!("--kubeconfig={}", bound.display());
     for namespace in ["landfall-system", "default"] {
-        let arguments = [&config, "create", "configmap", "n1", "-n", namespace];
+        let arguments = [&bound_config, "create", "configmap", "n1", "-n", namespace];
         let refused = cluster.sandbox.kubectl(&arguments).unwrap_err();
         assert!(format!("{refused:#}").contains("forbidden"), "{refused:#}");
     }

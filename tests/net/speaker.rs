@@ -22,7 +22,8 @@ fn two_interfaces_of_a_node_on_one_lan_answer_with_one_mac() {
     lan.plug(&lan.node, "eth1", "second", SECOND_MAC, "3");
     speaking(&[("n1", &lan.node)], |speakers| {
         speakers[0].report_until("only eth0 takes part, and answers", |record| {
-            record.interfaces.len() == 1 && owns(record, "eth0")
+            let why = record.interfaces.get("eth1").and_then(|eth1| eth1.unfit.as_ref());
+            owns(record, "eth0") && why.is_some_and(|why| why.reason == "Sibling" && why.message.contains("eth0"))
         });
         let said = lan.client.exec(&format!("arping -b -c 3 -w 3 -I eth0 {VIP}")).unwrap().to_lowercase();
         assert!(said.contains(NODE_MAC) && !said.contains(SECOND_MAC), "{said}");

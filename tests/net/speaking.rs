@@ -19,7 +19,7 @@ pub const VIP: &str = "198.51.100.100";
 /// Whether the record says that the interface of this name answers for [`VIP`].
 pub fn owns(record: &Record, interface: &str) -> bool {
     let vip: IpAddr = VIP.parse().unwrap();
-    record.interfaces.get(interface).is_some_and(|interface| interface.owned.contains(&vip))
+    record.interfaces.get(interface).is_some_and(|interface| interface.owned.contains(vip))
 }
 
 /// A speaker at work.

@@ -69,6 +69,8 @@ pub enum Output {
         epoch: u64,
         /// Why.
         why: Acquired,
+        /// The speaker that answered before, where there was one and its name is known.
+        from: Option<SpeakerName>,
     },
     /// Stop answering for the VIP.
     Release {

@@ -6,7 +6,7 @@
 //! both of their turns: by rank, and above their share.
 
 use super::{Acquired, Duty, Election, Mine, Output, Register, Tier, hash};
-use crate::wire::heartbeat::{SpeakerId, State};
+use crate::wire::heartbeat::{SpeakerId, SpeakerName, State};
 use std::{cmp::Ordering, net::IpAddr, time::Duration};
 
 /// A VIP that nobody ever owned has no client yet, so speakers above their share let the others go first for longer.
@@ -128,6 +128,7 @@ impl Election {
                 },
             },
         };
+        let from = before.filter(|_| why != Acquired::New).and_then(|register| self.name_of(register.holder.speaker));
         let after = before.map_or(0, |register| register.after);
         let register = Register::answered(address, after, epoch, state, me);
         let Some(vip) = self.vips.get_mut(&address) else { return };
@@ -137,9 +138,13 @@ impl Election {
         vip.changed = self.now.mono;
         self.say(address, register);
         if !owned {
-            self.out.push(Output::Acquire { vip: address, epoch, why });
+            self.out.push(Output::Acquire { vip: address, epoch, why, from });
         }
         self.dispute_if_claimed(address);
+    }
+
+    fn name_of(&self, speaker: SpeakerId) -> Option<SpeakerName> {
+        if speaker == self.id { Some(self.identity.speaker.clone()) } else { self.peers.get(speaker)?.name.clone() }
     }
 
     /// How many VIPs there are to share: those held, and those that this speaker wants.

@@ -92,7 +92,7 @@ fn one_speaker_alone_claims_after_listening() {
     segment.want(VIP);
     let done = segment.run(ms(2_000));
     let epoch = 1_700_000_000_000 + 1_500;
-    assert_eq!(done, [(1_500, "a", Output::Acquire { vip: VIP, epoch, why: Acquired::New })]);
+    assert_eq!(done, [(1_500, "a", Output::Acquire { vip: VIP, epoch, why: Acquired::New, from: None })]);
 }
 
 #[test]
@@ -106,7 +106,10 @@ fn of_several_one_claims_and_a_dead_one_is_followed() {
     let died = segment.now.as_millis() as u64;
     segment.speakers.remove(owner);
     let done = segment.run(ms(1_000));
-    let [(at, successor, Output::Acquire { why: Acquired::Dead, .. })] = done[..] else { panic!("{done:?}") };
+    let [(at, successor, Output::Acquire { why: Acquired::Dead, from: Some(ref from), .. })] = done[..] else {
+        panic!("{done:?}")
+    };
+    assert_eq!(from.as_str(), owner);
     assert!(at - died <= 250 + 60 + 40, "{} ms", at - died);
     assert_eq!(segment.owners(VIP), [successor]);
 }
@@ -122,7 +125,8 @@ fn drain_hands_over_before_it_ends() {
     let done = whats(&segment.run(ms(1_000)));
     assert_eq!(done.len(), 3, "{done:?}");
     assert!(
-        matches!(done[0], (name, Output::Acquire { why: Acquired::HandedOver, .. }) if name == successor),
+        matches!(&done[0], (name, Output::Acquire { why: Acquired::HandedOver, from: Some(from), .. })
+            if *name == successor && from.as_str() == leaver),
         "{done:?}"
     );
     assert_eq!(done[1], (leaver, Output::Release { vip: VIP, why: Released::HandedOver }));
@@ -168,8 +172,10 @@ fn a_restarted_owner_is_followed_at_once_and_gets_nothing_back() {
     segment.start(first, 2);
     segment.tell(first, Input::Want { vip: VIP, wish: Wish::default() });
     let done = segment.run(ms(5_000));
-    let [(_, successor, Output::Acquire { why: Acquired::Restarted, .. })] = done[..] else { panic!("{done:?}") };
-    assert_eq!(successor, second);
+    let [(_, successor, Output::Acquire { why: Acquired::Restarted, from: Some(ref from), .. })] = done[..] else {
+        panic!("{done:?}")
+    };
+    assert_eq!((successor, from.as_str()), (second, first));
     assert_eq!(segment.owners(VIP), [second]);
 }
 

@@ -46,6 +46,8 @@ use tracing::{info, warn};
 const RETRY: Duration = Duration::from_millis(200);
 /// Between two looks at what the record says of peers.
 const REPORT: Duration = Duration::from_secs(1);
+/// How soon a change is reported; what else changes meanwhile is in the same report.
+const SOON: Duration = Duration::from_millis(50);
 
 /// What the LAN task is given.
 pub struct Setup {
@@ -72,7 +74,7 @@ pub async fn run(setup: Setup) -> anyhow::Result<()> {
         let wake = lan.wait(&mut watch, &mut desired, &leave, &mut buffer).await?;
         lan.step(wake, &mut buffer);
     }
-    lan.report();
+    lan.report(now());
     Ok(())
 }
 
@@ -97,6 +99,7 @@ struct Lan {
     unjoined: BTreeSet<(u32, Ipv6Addr)>,
     announcer: Announcer,
     record: watch::Sender<Record>,
+    findings: report::Findings,
     /// When what could not be opened or joined is tried again.
     retry: Option<Duration>,
     report: Duration,
@@ -115,6 +118,7 @@ impl Lan {
             unjoined: BTreeSet::new(),
             announcer: Announcer::default(),
             record,
+            findings: report::Findings::default(),
             retry: None,
             report: Duration::ZERO,
             leaving: false,
@@ -216,7 +220,7 @@ impl Lan {
         }
         if self.report <= now.mono {
             self.report = now.mono + REPORT;
-            self.report();
+            self.report(now);
             self.segments.values_mut().for_each(|segment| segment.tell(now));
         }
     }
@@ -248,12 +252,16 @@ impl Lan {
                     }
                 }
                 Change::Namesake(boot) => {
-                    self.tell_apart(interface, boot);
+                    self.tell_apart(interface, boot, now);
                     continue;
                 }
             }
-            self.report = now.mono;
+            self.report_soon(now);
         }
+    }
+
+    fn report_soon(&mut self, now: Now) {
+        self.report = self.report.min(now.mono + SOON);
     }
 
     fn join(&mut self, interface: u32, vip: IpAddr, now: Now) {
@@ -284,6 +292,7 @@ impl Lan {
         self.close(index);
         // Netlink will say that it is down; where it was down for less time than netlink's table shows, this opens it again.
         self.retry = Some(now.mono + RETRY);
+        self.report_soon(now);
     }
 
     fn close(&mut self, index: u32) {

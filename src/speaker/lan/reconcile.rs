@@ -48,7 +48,8 @@ impl Lan {
     pub fn reconcile(&mut self, withdrawn: &BTreeSet<IpAddr>, now: Now) {
         let Some(desired) = self.desired.clone() else { return };
         self.retry = None;
-        self.report = now.mono;
+        self.findings.is_stale = true;
+        self.report_soon(now);
         let links = self.links.clone();
         let is_fit = |index: &u32| links.get(index).is_some_and(|link| eligibility::fit(link).is_ok());
         let unfit: Vec<u32> = self.segments.keys().copied().filter(|index| !is_fit(index)).collect();
@@ -112,7 +113,7 @@ impl Lan {
 
     /// A frame with this speaker's name and the boot id `boot` was heard on `interface`. Where another of this node's interfaces
     /// sent it, both are on one LAN, and would answer with two MACs: the one with the lower index takes part.
-    pub fn tell_apart(&mut self, interface: u32, boot: u64) {
+    pub fn tell_apart(&mut self, interface: u32, boot: u64, now: Now) {
         let sender = self.segments.iter().find(|(_, segment)| segment.boot() == boot).map(|(index, _)| *index);
         let Some(sender) = sender.filter(|sender| *sender != interface) else { return };
         let (lower, higher) = (interface.min(sender), interface.max(sender));
@@ -125,5 +126,7 @@ impl Lan {
         let Some(boot) = self.segments.get(&lower).map(Segment::boot) else { return };
         self.siblings.insert(higher, Sibling { index: lower, boot });
         self.close(higher);
+        self.findings.is_stale = true;
+        self.report_soon(now);
     }
 }

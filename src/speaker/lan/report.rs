@@ -1,33 +1,105 @@
 //! What is so, for the speaker's record.
+//!
+//! What each interface answers for is kept as the record has it (`holdings`), so that a report costs little however often
+//! something moves. Why other addresses are not answered for takes a look at all of them, and is found anew only when
+//! something changed.
 
 use super::Lan;
-use crate::{cluster::record::Interface, speaker::segment::Segment};
-use landfall_core::elect::Life;
-use std::{collections::BTreeMap, net::IpAddr};
+use crate::{
+    cluster::record::{Interface, Reason, Record, Unanswered},
+    net::{Settings, default_routes},
+    speaker::{diagnosis, eligibility, reasons},
+};
+use landfall_core::elect::{Life, Now};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// Between two looks at the kernel's settings, of which nobody tells.
+const SETTINGS: Duration = Duration::from_secs(10);
+
+/// What was found out for the record.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// Something changed since.
+    pub is_stale: bool,
+    /// The record was told once: until then it says what an earlier run said last.
+    is_told: bool,
+    /// When to look at the settings again.
+    look: Duration,
+    warnings: Vec<Reason>,
+    unanswered: Vec<Unanswered>,
+    /// The interfaces without what changes by itself.
+    interfaces: BTreeMap<u32, (String, Interface)>,
+}
 
 impl Lan {
     /// Tells the record, where it differs from what it was told last.
-    pub fn report(&self) {
-        let open = self.segments.values().map(|segment| (segment.link().name.clone(), interface(segment)));
-        let interfaces: BTreeMap<String, Interface> = open.collect();
-        let excluded = self.desired.as_ref().and_then(|desired| desired.off()).map(|why| why.to_string());
+    pub fn report(&mut self, now: Now) {
+        if std::mem::take(&mut self.findings.is_stale) {
+            self.look_at_interfaces();
+            self.findings.look = now.mono;
+        }
+        if self.findings.look <= now.mono {
+            self.findings.look = now.mono + SETTINGS;
+            self.findings.warnings = self.warnings();
+        }
+        let off = self.desired.as_ref().and_then(|desired| desired.off());
+        let new = Record {
+            unable: off.map(reasons::not_here).into_iter().collect(),
+            warnings: self.findings.warnings.clone(),
+            interfaces: self.findings.interfaces.iter().map(|(index, fixed)| self.interface(*index, fixed)).collect(),
+            unanswered: self.findings.unanswered.clone(),
+            ..Record::default()
+        };
+        let is_first = self.desired.is_some() && !std::mem::replace(&mut self.findings.is_told, self.desired.is_some());
         self.record.send_if_modified(|record| {
-            let changed = record.interfaces != interfaces || record.excluded != excluded;
-            if changed {
-                record.interfaces = interfaces;
-                record.excluded = excluded;
-            }
+            let changed = is_first || *record != new;
+            *record = new;
             changed
         });
     }
-}
 
-fn interface(segment: &Segment) -> Interface {
-    let mut owned: Vec<IpAddr> = segment.owned().iter().copied().collect();
-    owned.sort();
-    let living = segment.election().peers().filter(|peer| peer.life == Life::Alive);
-    let mut peers: Vec<String> = living.filter_map(|peer| Some(peer.name?.to_string())).collect();
-    peers.sort();
-    let addresses = segment.link().addresses.iter().map(|address| address.addr()).collect();
-    Interface { mac: segment.mac().to_string(), addresses, owned, peers }
+    fn look_at_interfaces(&mut self) {
+        let Some(desired) = &self.desired else { return };
+        let relevant = reasons::relevant(&self.links, desired, |index| self.segments.contains_key(&index));
+        let mut interfaces = BTreeMap::new();
+        for (link, ..) in &relevant {
+            let unfit = eligibility::fit(link).err().map(reasons::unfit);
+            let sibling = self.siblings.get(&link.index).and_then(|sibling| self.links.get(&sibling.index));
+            let interface = Interface {
+                mac: link.mac.map(|mac| mac.to_string()).unwrap_or_default(),
+                addresses: link.addresses.clone(),
+                unfit: unfit.or_else(|| sibling.map(|other| reasons::sibling(&other.name))),
+                ..Interface::default()
+            };
+            interfaces.insert(link.index, (link.name.clone(), interface));
+        }
+        self.findings.unanswered = reasons::unanswered(desired, &relevant);
+        self.findings.interfaces = interfaces;
+    }
+
+    fn interface(&self, index: u32, (name, fixed): &(String, Interface)) -> (String, Interface) {
+        let mut interface = fixed.clone();
+        if let Some(segment) = self.segments.get(&index) {
+            let living = segment.election().peers().filter(|peer| peer.life == Life::Alive);
+            interface.peers = living.filter_map(|peer| Some(peer.name?.to_string())).collect();
+            interface.peers.sort();
+            interface.owned = segment.holdings().owned().clone();
+            interface.moves = segment.holdings().moves().cloned().collect();
+        }
+        (name.clone(), interface)
+    }
+
+    fn warnings(&self) -> Vec<Reason> {
+        let Some(desired) = &self.desired else { return Vec::new() };
+        let announcing: BTreeSet<&str> = self.segments.values().map(|segment| segment.link().name.as_str()).collect();
+        let facts = diagnosis::Facts {
+            announcing: announcing.into_iter().map(|name| (name, Settings::of(name))).collect(),
+            links: self.links.values().collect(),
+            default_routes: default_routes(),
+        };
+        diagnosis::diagnose(&facts, |vip| desired.vips.contains_key(&vip))
+    }
 }

@@ -180,7 +180,7 @@ impl World {
         for output in outputs {
             match output {
                 Output::Send(frame) => self.send(number, &frame),
-                Output::Acquire { vip, epoch, why } => {
+                Output::Acquire { vip, epoch, why, .. } => {
                     self.note(format!("{number} acquires {vip} with {epoch}: {why:?}"));
                     self.deeds.push((at, number, vip, Deed::Acquire(why)));
                 }
