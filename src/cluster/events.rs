@@ -38,6 +38,8 @@ const FRESH: Duration = Duration::from_secs(600);
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Lost Events are logged at most so often.
 const LOSSES: Duration = Duration::from_secs(60);
+/// Where the Events about objects without a namespace are: the API takes them nowhere else.
+const CLUSTER_WIDE: &str = "default";
 /// The API's limit for a note, in bytes.
 const NOTE: usize = 1024;
 
@@ -171,7 +173,7 @@ impl Sender {
     }
 
     async fn send(&self, about: ObjectReference, telling: Telling) {
-        let namespace = about.namespace.clone().unwrap_or_default();
+        let namespace = about.namespace.clone().unwrap_or_else(|| CLUSTER_WIDE.into());
         let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
         let event = event(about, telling, self.controller, &self.instance, Timestamp::now());
         match timeout(TIMEOUT, api.create(&PostParams::default(), &event)).await {
@@ -218,7 +220,7 @@ fn event(about: ObjectReference, telling: Telling, controller: &str, instance: &
         metadata: ObjectMeta {
             // The API server's own clients name Events so: the object's name and a time nobody else has.
             name: Some(format!("{name}.{:x}", now.as_nanosecond())),
-            namespace: about.namespace.clone(),
+            namespace: Some(about.namespace.clone().unwrap_or_else(|| CLUSTER_WIDE.into())),
             ..ObjectMeta::default()
         },
         action: Some(telling.reason.to_owned()),
@@ -279,6 +281,9 @@ mod tests {
             "reportingController": "c", "reportingInstance": "i"
         });
         assert_eq!(serde_json::to_value(made).unwrap(), expected);
+        let node = serde_json::from_value(json!({"kind": "Node", "name": "n1", "uid": "n1"})).unwrap();
+        let namespace = event(node, telling("full"), "c", "i", Timestamp::UNIX_EPOCH).metadata.namespace;
+        assert_eq!(namespace.as_deref(), Some("default"), "where the API takes Events about nodes");
         let long = event(about("1"), telling(&"ü".repeat(2000)), "c", "i", Timestamp::UNIX_EPOCH).note.unwrap();
         assert!(long.len() <= NOTE && long.ends_with('…'));
     }

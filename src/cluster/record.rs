@@ -44,7 +44,7 @@ pub struct Record {
     /// those that have addresses among the pools'.
     #[serde(default)]
     pub interfaces: BTreeMap<String, Interface>,
-    /// The addresses that it can answer for on no interface, by why.
+    /// The addresses that it can answer for on no interface, by why; without those of which that is said of the whole node.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unanswered: Vec<Unanswered>,
 }
@@ -194,8 +194,8 @@ impl Record {
 
     /// Why it cannot answer for `vip`, as far as it says.
     pub fn why_not(&self, vip: IpAddr) -> Option<&Reason> {
-        let group = || self.unanswered.iter().find(|group| group.vips.contains(vip)).map(|group| &group.why);
-        self.unable.first().or_else(group)
+        let group = self.unanswered.iter().find(|group| group.vips.contains(vip));
+        group.map(|group| &group.why).or_else(|| self.unable.first())
     }
 }
 

@@ -41,6 +41,8 @@ struct Spec {
     load_balancer_class: Option<String>,
     #[serde(rename = "loadBalancerIP")]
     load_balancer_ip: Option<String>,
+    #[serde(rename = "clusterIPs")]
+    cluster_ips: Vec<String>,
     ip_families: Vec<String>,
     ip_family_policy: Option<String>,
     external_traffic_policy: Option<String>,
@@ -104,9 +106,18 @@ pub struct Service {
     pub vips_alone: bool,
     /// Our condition [`names::ALLOCATED`].
     pub said: Option<Said>,
+    /// Our condition [`names::ANNOUNCED`].
+    pub announced: Option<Said>,
+    /// Its addresses inside the cluster.
+    pub cluster_ips: Box<[IpAddr]>,
 }
 
 impl Service {
+    /// The addresses that it has from us, and that are to be answered for.
+    pub fn vips(&self) -> &[IpAddr] {
+        if self.alloc.managed && self.alloc.record.is_some() { &self.alloc.status } else { &[] }
+    }
+
     /// Projects `object`. Ours to serve are the Services of class `class`; where that is `None`, those without a class
     /// (KEP-1959).
     pub fn new(object: ServiceObject, class: Option<&str>) -> Self {
@@ -142,12 +153,18 @@ impl Service {
             key: key(&metadata),
             uid: metadata.uid.unwrap_or_default().into(),
         };
-        let ours = status.conditions.iter().find(|condition| condition.r#type == names::ALLOCATED);
+        let said = |kind: &str| {
+            let ours = status.conditions.iter().find(|condition| condition.r#type == kind);
+            ours.map(|Condition { status, reason, message, .. }| Said::new(status, reason, message))
+        };
         Self {
             alloc: Arc::new(alloc),
             resource_version: metadata.resource_version.unwrap_or_default().into(),
             vips_alone: ingress.iter().all(Ingress::is_vip),
-            said: ours.map(|Condition { status, reason, message, .. }| Said::new(status, reason, message)),
+            said: said(names::ALLOCATED),
+            announced: said(names::ANNOUNCED),
+            // A headless one has the word None.
+            cluster_ips: spec.cluster_ips.iter().filter_map(|ip| ip.parse().ok()).collect(),
         }
     }
 }

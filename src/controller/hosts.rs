@@ -1,41 +1,82 @@
-//! What the nodes keep from the pools: their own addresses are never handed out, and a pool among their pods is a mistake.
+//! What the nodes keep from the pools: their own addresses and the edges of their subnets are never handed out, and a pool among
+//! their pods or among the cluster's own addresses of Services is a mistake.
 
 use crate::cluster::node::Host;
+use ipnet::IpNet;
 use landfall_core::{
     alloc::{Reserve, Reserved},
     config::Config,
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+/// So many of the cluster's own addresses are remembered: enough to know the ranges that they are from.
+const CLUSTER_IPS: usize = 1024;
 
 /// The nodes, by name.
 #[derive(Debug, Default)]
-pub struct Hosts(BTreeMap<String, Host>);
+pub struct Hosts {
+    nodes: BTreeMap<String, Host>,
+    /// The addresses of their interfaces, with the subnets, as their speakers tell.
+    interfaces: BTreeMap<String, Vec<IpNet>>,
+    cluster_ips: BTreeSet<IpAddr>,
+}
 
 impl Hosts {
     /// A node was seen. Says whether that is news.
     pub fn put(&mut self, host: Host) -> bool {
-        self.0.insert(host.name.clone(), host.clone()).is_none_or(|before| before != host)
+        self.nodes.insert(host.name.clone(), host.clone()).is_none_or(|before| before != host)
     }
 
     /// A node is gone.
     pub fn remove(&mut self, name: &str) -> bool {
-        self.0.remove(name).is_some()
+        self.nodes.remove(name).is_some()
     }
 
-    /// The addresses of all of them.
+    /// A node's speaker tells the addresses of its interfaces. Says whether that is news.
+    pub fn put_interfaces(&mut self, node: &str, addresses: Vec<IpNet>) -> bool {
+        self.interfaces.insert(node.to_owned(), addresses.clone()).is_none_or(|before| before != addresses)
+    }
+
+    /// A node's speaker tells nothing any more.
+    pub fn remove_interfaces(&mut self, node: &str) -> bool {
+        self.interfaces.remove(node).is_some()
+    }
+
+    /// A Service has these addresses inside the cluster. Says whether one that is news is a pool's.
+    pub fn see_cluster_ips(&mut self, ips: &[IpAddr], config: Option<&Config>) -> bool {
+        let mut is_a_pools = false;
+        for ip in ips {
+            let is_new = self.cluster_ips.len() < CLUSTER_IPS && self.cluster_ips.insert(*ip);
+            is_a_pools |= is_new && config.is_some_and(|config| config.position_of(*ip).is_some());
+        }
+        is_a_pools
+    }
+
+    /// What of all of them is never handed out. A node counts as such; what a speaker's record says counts while its node is
+    /// there.
     pub fn reserved(&self) -> Reserved {
-        let of = |host: &Host| {
+        let mut reserved = Reserved::new();
+        let known = self.interfaces.iter().filter(|(node, _)| self.nodes.contains_key(*node));
+        for (node, own) in known.flat_map(|(node, addresses)| addresses.iter().map(move |own| (node, own))) {
+            reserved.extend(edges(own).into_iter().map(|edge| (edge, Reserve::Edge(own.trunc().to_string()))));
+            reserved.insert(own.addr(), Reserve::Node(node.clone()));
+        }
+        let own = |host: &Host| {
             let reserve = Reserve::Node(host.name.clone());
             host.addresses.iter().map(move |address| (*address, reserve.clone())).collect::<Vec<_>>()
         };
-        self.0.values().flat_map(of).collect()
+        reserved.extend(self.nodes.values().flat_map(own));
+        reserved
     }
 
-    /// What of the pools is also pods', in words for the user.
+    /// What of the pools is also pods' or the cluster's own, in words for the user.
     pub fn overlaps(&self, config: &Config) -> Vec<String> {
         let mut overlaps = Vec::new();
         for pool in &config.pools {
-            let pods = self.0.values().flat_map(|host| host.pods.iter().map(move |pods| (pods, &host.name)));
+            let pods = self.nodes.values().flat_map(|host| host.pods.iter().map(move |pods| (pods, &host.name)));
             for (pods, node) in pods.filter(|(pods, _)| pool.lists_in(**pods)) {
                 let name = &pool.name;
                 overlaps.push(format!(
@@ -44,7 +85,25 @@ impl Hosts {
                 ));
             }
         }
+        let inside: BTreeSet<usize> = self.cluster_ips.iter().filter_map(|ip| config.position_of(*ip)).collect();
+        overlaps.extend(inside.iter().filter_map(|position| config.pools.get(*position)).map(|pool| {
+            format!(
+                "the pool {:?} has addresses that Services have inside the cluster (clusterIP): take the cluster's own range \
+                 out of the pool, or nobody knows whom a packet is for",
+                pool.name
+            )
+        }));
         overlaps
+    }
+}
+
+/// The addresses of a subnet that are no host's: IPv4's network and broadcast address (RFC 3021 has none in a /31), IPv6's
+/// subnet-router anycast address (RFC 4291, section 2.6.1; RFC 6164 has none in a /127).
+fn edges(subnet: &IpNet) -> Vec<IpAddr> {
+    match subnet {
+        IpNet::V4(net) if net.prefix_len() < 31 => vec![net.network().into(), net.broadcast().into()],
+        IpNet::V6(net) if net.prefix_len() < 127 => vec![net.network().into()],
+        _ => Vec::new(),
     }
 }
 
@@ -73,5 +132,59 @@ mod tests {
         hosts.remove("n1");
         let config = config::parse("pools: [{name: a, addresses: [10.1.0.0/16]}]").unwrap().config;
         assert_eq!(hosts.overlaps(&config), [""; 0]);
+    }
+
+    #[test]
+    fn a_pool_among_the_clusters_own_addresses_is_told_once() {
+        let config = "pools: [{name: a, addresses: [10.96.0.0/12]}, {name: b, addresses: [198.51.100.0/24]}]";
+        let config = config::parse(config).unwrap().config;
+        let mut hosts = Hosts::default();
+        let ips = |texts: &[&str]| texts.iter().map(|text| text.parse::<IpAddr>().unwrap()).collect::<Vec<_>>();
+        assert!(!hosts.see_cluster_ips(&ips(&["172.20.0.1", "2001:db8::1"]), Some(&config)));
+        assert_eq!(hosts.overlaps(&config), [""; 0]);
+        assert!(hosts.see_cluster_ips(&ips(&["10.96.0.1"]), Some(&config)));
+        assert!(!hosts.see_cluster_ips(&ips(&["10.96.0.1"]), Some(&config)), "it is no news");
+        hosts.see_cluster_ips(&ips(&["10.96.0.10"]), Some(&config));
+        let overlaps = hosts.overlaps(&config);
+        assert!(
+            overlaps.len() == 1 && overlaps[0].contains("\"a\"") && overlaps[0].contains("clusterIP"),
+            "{overlaps:?}"
+        );
+    }
+
+    /// What is kept from the pools, as `address: why`.
+    fn kept(hosts: &Hosts) -> Vec<String> {
+        let why = |reserve: Reserve| match reserve {
+            Reserve::Node(node) => node,
+            Reserve::Edge(subnet) => subnet,
+            Reserve::InUse(by) => by,
+        };
+        hosts.reserved().into_iter().map(|(address, reserve)| format!("{address}: {}", why(reserve))).collect()
+    }
+
+    #[test]
+    fn the_edges_of_subnets_and_interfaces_own_addresses_are_kept_from_the_pools() {
+        let mut hosts = Hosts::default();
+        let own = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpNet>>();
+        let all = own(&["198.51.100.11/24", "2001:db8::11/64", "203.0.113.0/31", "192.0.2.7/32", "2001:db8:1::/127"]);
+        assert!(hosts.put_interfaces("n1", all.clone()));
+        assert!(!hosts.put_interfaces("n1", all), "it is no news");
+        assert_eq!(kept(&hosts), [""; 0], "there is no such node");
+        hosts.put(Host { name: "n1".into(), addresses: vec!["198.51.100.11".parse().unwrap()], pods: Vec::new() });
+        assert_eq!(
+            kept(&hosts),
+            [
+                "192.0.2.7: n1",
+                "198.51.100.0: 198.51.100.0/24",
+                "198.51.100.11: n1",
+                "198.51.100.255: 198.51.100.0/24",
+                "203.0.113.0: n1",
+                "2001:db8::: 2001:db8::/64",
+                "2001:db8::11: n1",
+                "2001:db8:1::: n1",
+            ]
+        );
+        assert!(hosts.remove_interfaces("n1"));
+        assert_eq!(kept(&hosts), ["198.51.100.11: n1"]);
     }
 }

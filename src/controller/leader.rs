@@ -12,6 +12,7 @@ use crate::cluster::{
     namespace::Namespace,
     node::Host,
     queue::{Flight, Outcome},
+    record::Part,
     service::{Service, ServiceObject},
     watch,
 };
@@ -67,6 +68,8 @@ impl Leader<'_> {
         let mut services = pin!(watch(Api::all(self.client.clone()), watcher::Config::default(), project));
         let mut namespaces = pin!(watch(Api::all(self.client.clone()), watcher::Config::default(), Namespace::new));
         let mut nodes = pin!(watch(Api::all(self.client.clone()), watcher::Config::default(), Host::new));
+        let records = Api::namespaced(self.client.clone(), names::SPEAKERS_NAMESPACE);
+        let mut records = pin!(watch(records, watcher::Config::default(), Part::new));
         let keeper = Keeper::new(self.client.clone(), self.namespace, tenure.clone());
         let mut memory = pin!(keeper.read().fuse());
         let mut state = State::new(IN_FLIGHT);
@@ -106,6 +109,7 @@ impl Leader<'_> {
                 Some(is_written) = writing.next() => state.memory_written(is_written),
                 Some(change) = services.next() => state.observe(change, Timestamp::now()),
                 Some(change) = nodes.next() => state.observe_node(change, Timestamp::now()),
+                Some(change) = records.next() => state.observe_record(change, Timestamp::now()),
                 Some(change) = namespaces.next() => state.observe_namespace(change, Timestamp::now()),
                 Some((flight, outcome)) = flights.next() => state.done(&flight, outcome, since_boot()),
                 () = sleep(wake) => {}
@@ -134,6 +138,17 @@ impl Leader<'_> {
                     kind: Some("ConfigMap".into()),
                     namespace: Some(self.namespace.into()),
                     name: Some(names::CONFIG.into()),
+                    ..ObjectReference::default()
+                }
+            }
+            About::Node(node) => {
+                info!(node, "{}: {}", telling.reason, telling.note);
+                // The kubelet's Events say the name for the UID, too: so `kubectl describe node` finds them.
+                ObjectReference {
+                    api_version: Some("v1".into()),
+                    kind: Some("Node".into()),
+                    name: Some(node.clone()),
+                    uid: Some(node),
                     ..ObjectReference::default()
                 }
             }

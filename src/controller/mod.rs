@@ -2,8 +2,10 @@
 //!
 //! Replicas compete for a Lease; the one that holds it leads ([`leader`]): it follows the configuration ([`config`]), hears of
 //! Services, lets the allocator decide ([`state`]), sends one write per decision ([`plan()`]), and keeps what is to be remembered
-//! of released addresses ([`memory`]). The others wait, knowing nothing.
+//! of released addresses ([`memory`]). What the speakers' records say becomes conditions and Events ([`announced`]). The others
+//! wait, knowing nothing.
 
+mod announced;
 mod config;
 mod hosts;
 mod leader;

@@ -4,7 +4,10 @@
 //! and nobody ever sees one without the other. Finalizers and conditions merge by their keys there, so other controllers'
 //! entries stay (a JSON merge patch would wipe them). What already is as it should be is not in the patch; an empty patch is
 //! none, and then nothing is told either: Events tell of changes.
+//!
+//! Whether the addresses are answered for is known later, and is a write of its own ([`announce`]) or none at all.
 
+use super::announced::Words as Announcement;
 use crate::cluster::{
     events::{Severity, Telling},
     names,
@@ -57,23 +60,43 @@ pub fn plan(service: &Service, decision: Option<&Decision>, now: Timestamp) -> O
     let mut metadata = Map::new();
     let mut status = Map::new();
     change_holding(service, &target.holds, &mut metadata, &mut status);
-    if let Some(words) = &target.condition
-        && let Some(condition) = change_condition(service, words, now)
-    {
-        status.insert("conditions".into(), json!([condition]));
+    let allocated = target
+        .condition
+        .as_ref()
+        .and_then(|words| change_condition(names::ALLOCATED, service.said, words.as_ref(), now));
+    // What has no addresses of ours has none that are answered for.
+    let holds = matches!(decision, Some(Decision::Assign { .. })) || target.condition.is_none();
+    let announced = if holds { None } else { change_condition(names::ANNOUNCED, service.announced, None, now) };
+    let judged = allocated.is_some();
+    let conditions: Vec<Value> = allocated.into_iter().chain(announced).collect();
+    if !conditions.is_empty() {
+        status.insert("conditions".into(), Value::Array(conditions));
     }
     if metadata.is_empty() && status.is_empty() {
         return None;
     }
-    let telling = decision.and_then(|decision| tell(decision, &status));
-    // Both are preconditions: the object that was looked at, in the version that was looked at.
+    let telling = decision.and_then(|decision| tell(decision, status.contains_key("loadBalancer"), judged));
+    Some(Plan { patch: patch(service, metadata, status), telling })
+}
+
+/// Plans the write by which `service`, with which everything else is as it should be, says whether its addresses are answered
+/// for. What is told then is the caller's to say.
+pub fn announce(service: &Service, words: &Announcement, now: Timestamp) -> Option<Value> {
+    let said = (if words.holds { "True" } else { "False" }, words.reason, words.message.clone());
+    let condition = change_condition(names::ANNOUNCED, service.announced, Some(&said), now)?;
+    let status = Map::from_iter([("conditions".to_owned(), json!([condition]))]);
+    Some(patch(service, Map::new(), status))
+}
+
+/// The patch, with its preconditions: the object that was looked at, in the version that was looked at.
+fn patch(service: &Service, mut metadata: Map<String, Value>, status: Map<String, Value>) -> Value {
     metadata.insert("uid".into(), json!(service.alloc.uid.as_str()));
     metadata.insert("resourceVersion".into(), json!(service.resource_version));
     let mut patch = json!({"metadata": metadata});
     if !status.is_empty() {
         patch["status"] = Value::Object(status);
     }
-    Some(Plan { patch, telling })
+    patch
 }
 
 fn target<'a>(service: &Service, decision: Option<&'a Decision>) -> Target<'a> {
@@ -136,23 +159,27 @@ fn change_holding(
     }
 }
 
-fn change_condition(service: &Service, words: &Words, now: Timestamp) -> Option<Value> {
+fn change_condition(
+    kind: &str,
+    before: Option<Said>,
+    words: Option<&(&'static str, &'static str, String)>,
+    now: Timestamp,
+) -> Option<Value> {
     let Some((status, reason, message)) = words else {
-        return service.said.map(|_| json!({"$patch": "delete", "type": names::ALLOCATED}));
+        return before.map(|_| json!({"$patch": "delete", "type": kind}));
     };
     let said = Said::new(status, reason, message);
-    if service.said == Some(said) {
+    if before == Some(said) {
         return None;
     }
-    let mut condition = json!({"type": names::ALLOCATED, "status": status, "reason": reason, "message": message});
-    if service.said.is_none_or(|before| before.status != said.status) {
+    let mut condition = json!({"type": kind, "status": status, "reason": reason, "message": message});
+    if before.is_none_or(|before| before.status != said.status) {
         condition["lastTransitionTime"] = json!(Timestamp::from_second(now.as_second()).unwrap_or(now));
     }
     Some(condition)
 }
 
-fn tell(decision: &Decision, status: &Map<String, Value>) -> Option<Telling> {
-    let (moved, judged) = (status.contains_key("loadBalancer"), status.contains_key("conditions"));
+fn tell(decision: &Decision, moved: bool, judged: bool) -> Option<Telling> {
     let telling = |severity, reason, note| Some(Telling { severity, reason, note });
     match decision {
         Decision::Assign { addresses, kept: Some(refusal), .. } if judged => {

@@ -1,10 +1,13 @@
 //! What the leader knows: Services as they stand, and which of them want a write. What was decided for each the allocator
 //! knows, but for releases that are not yet carried out.
 //!
+//! Whether the addresses are answered for is found out beside it (`announced`), from the speakers' records.
+//!
 //! No effects: changes and `now` go in, planned writes come out, and how each ended goes in again. A plan is made from the newest
 //! object at the moment it is taken, so nothing stale is ever queued.
 
 use super::{
+    announced::Announced,
     hosts::Hosts,
     memory::Schedule,
     plan::{Plan, loss, plan},
@@ -15,6 +18,7 @@ use crate::cluster::{
     namespace::Namespace,
     node::Host,
     queue::{Flight, Outcome, Queue},
+    record::Assembly,
     service::Service,
 };
 use arcstr::ArcStr;
@@ -24,10 +28,13 @@ use landfall_core::{
     config::Config,
 };
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
     time::Duration,
 };
+
+mod records;
 
 /// The leader's state; a new leader begins with an empty one.
 pub struct State {
@@ -38,6 +45,9 @@ pub struct State {
     listed: Listed,
     schedule: Schedule,
     hosts: Hosts,
+    /// Records of which not all parts have come.
+    records: Assembly,
+    announced: Announced,
     config: Option<Arc<Config>>,
     /// What is to be told without a write.
     to_tell: Vec<(About, Telling)>,
@@ -59,6 +69,7 @@ struct Listed {
     services: bool,
     namespaces: bool,
     nodes: bool,
+    records: bool,
 }
 
 /// Whom something is told of.
@@ -68,6 +79,8 @@ pub enum About {
     Service(ServiceKey, ArcStr),
     /// The configuration.
     Configuration,
+    /// A node.
+    Node(String),
 }
 
 /// A write to send.
@@ -91,6 +104,8 @@ impl State {
             listed: Listed::default(),
             schedule: Schedule::default(),
             hosts: Hosts::default(),
+            records: Assembly::default(),
+            announced: Announced::default(),
             config: None,
             to_tell: Vec::new(),
             overlaps: BTreeSet::new(),
@@ -133,6 +148,7 @@ impl State {
     /// Time has passed.
     pub fn pass(&mut self, wall: Timestamp) {
         self.decide(Event::Passed, wall);
+        self.pass_announced(wall);
     }
 
     /// The watch of namespaces told a change.
@@ -152,12 +168,25 @@ impl State {
     /// The watch of nodes told a change.
     pub fn observe_node(&mut self, change: Change<Host>, wall: Timestamp) {
         let is_news = match change {
-            Change::Applied(host) => self.hosts.put(host),
-            Change::Deleted(ObjectName { name, .. }) => self.hosts.remove(&name),
+            Change::Applied(host) => {
+                self.announced.see_node(&host.name, since_1970(wall));
+                self.hosts.put(host)
+            }
+            Change::Deleted(ObjectName { name, .. }) => {
+                self.announced.forget_node(&name, since_1970(wall));
+                self.hosts.remove(&name)
+            }
             Change::Synced => !std::mem::replace(&mut self.listed.nodes, true),
         };
-        if is_news && self.listed.nodes {
+        if is_news {
             self.look_for_overlaps();
+            self.reserve(wall);
+        }
+    }
+
+    /// Tells the allocator what is never handed out, once all that says so is listed.
+    fn reserve(&mut self, wall: Timestamp) {
+        if self.listed.nodes && self.listed.records {
             self.decide(Event::Reserved(Arc::new(self.hosts.reserved())), wall);
             self.begin(wall);
         }
@@ -165,7 +194,7 @@ impl State {
 
     /// Decisions begin once all have been listed.
     fn begin(&mut self, wall: Timestamp) {
-        if let Listed { services: true, namespaces: true, nodes: true } = self.listed {
+        if let Listed { services: true, namespaces: true, nodes: true, records: true } = self.listed {
             self.decide(Event::Synced, wall);
         }
     }
@@ -185,9 +214,14 @@ impl State {
     /// The watch of Services told a change.
     pub fn observe(&mut self, change: Change<Service>, wall: Timestamp) {
         match change {
-            Change::Applied(service) => {
+            Change::Applied(mut service) => {
+                if self.hosts.see_cluster_ips(&std::mem::take(&mut service.cluster_ips), self.config.as_deref()) {
+                    self.look_for_overlaps();
+                }
                 let key = service.alloc.key.clone();
                 let event = Event::Applied(service.alloc.clone());
+                let before = self.services.get(&key).map_or(&[][..], Service::vips);
+                self.announced.see_service(&key, before, service.vips(), since_1970(wall));
                 self.services.insert(key.clone(), service);
                 self.decide(event, wall);
                 self.look(&key, true, wall);
@@ -197,7 +231,9 @@ impl State {
             }
             Change::Deleted(name) => {
                 let key = ServiceKey::from(name);
-                self.services.remove(&key);
+                if let Some(service) = self.services.remove(&key) {
+                    self.announced.see_service(&key, service.vips(), &[], since_1970(wall));
+                }
                 self.queue.forget(&key);
                 self.releases.remove(&key);
                 // What is decided now about others who waited is kept; about this one there is nothing left to write.
@@ -249,10 +285,11 @@ impl State {
     fn plan(&self, key: &ServiceKey, wall: Timestamp) -> Option<Plan> {
         let service = self.services.get(key)?;
         let release = self.releases.get(key).map(|release| &release.decision);
-        match release.filter(|release| release.about().1 == service.alloc.uid.as_str()) {
-            Some(release) => plan(service, Some(release), wall),
-            None => plan(service, self.allocator.conclusion(key).as_ref(), wall),
-        }
+        let decision = match release.filter(|release| release.about().1 == service.alloc.uid.as_str()) {
+            Some(release) => Some(Cow::Borrowed(release)),
+            None => self.allocator.conclusion(key).map(Cow::Owned),
+        };
+        plan(service, decision.as_deref(), wall).or_else(|| self.plan_announced(service, decision.as_deref(), wall))
     }
 
     /// What is to be told, once.
@@ -294,7 +331,8 @@ impl State {
     pub fn wait(&self, now: Duration, wall: Timestamp) -> Option<Duration> {
         let memory = self.schedule.due(self.allocator.memory_changes());
         let write = self.queue.deadline().into_iter().chain(memory).min().map(|at| at.saturating_sub(now));
-        let rested = self.allocator.deadline().map(|at| at.saturating_sub(since_1970(wall)));
+        let rested = self.allocator.deadline().into_iter().chain(self.announced.deadline()).min();
+        let rested = rested.map(|at| at.saturating_sub(since_1970(wall)));
         write.into_iter().chain(rested).min().filter(|_| self.allocator.is_ready())
     }
 }

@@ -58,6 +58,17 @@ pub struct Link {
     pub addresses: Vec<IpNet>,
 }
 
+impl Link {
+    /// Its addresses without those that every LAN has alike: link-local ones.
+    pub fn lan_addresses(&self) -> impl Iterator<Item = IpNet> {
+        let is_local = |own: &IpNet| match own {
+            IpNet::V4(own) => own.addr().is_link_local(),
+            IpNet::V6(own) => own.addr().is_unicast_link_local(),
+        };
+        self.addresses.iter().copied().filter(move |own| !is_local(own))
+    }
+}
+
 /// All interfaces, by index.
 pub type Links = BTreeMap<u32, Link>;
 

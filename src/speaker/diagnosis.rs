@@ -96,7 +96,9 @@ mod tests {
             default_routes: routes.iter().map(ToString::to_string).collect(),
         };
         let vips = ["198.51.100.100", "2001:db8::100"].map(|vip| vip.parse::<IpAddr>().unwrap());
-        diagnose(&facts, |vip| vips.contains(&vip)).into_iter().map(|said| said.reason).collect()
+        let page = include_str!("../../docs/announcing.md");
+        let warnings = diagnose(&facts, |vip| vips.contains(&vip)).into_iter();
+        warnings.inspect(|said| assert!(page.contains(&said.reason), "{said:?}")).map(|said| said.reason).collect()
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! Pure. Of several interfaces' reasons the one that came nearest to an answer is told, since it is the one to mend.
 
 use super::{
-    desired::{Desired, NotHere, Reaches},
+    desired::{Desired, NotHere, Reaches, Vip},
     eligibility::{self, Ineligible, Unfit},
 };
 use crate::{
@@ -84,71 +84,73 @@ fn nearness(why: Ineligible) -> u8 {
     }
 }
 
-/// The interfaces that matter, as they would be if they were fit: those that are open, those on which speakers would hear each
-/// other, and those that have addresses among the pools'. Of hundreds of pods' interfaces none does.
-pub fn relevant<'a>(
-    links: &'a Links,
-    desired: &Desired,
-    is_open: impl Fn(u32) -> bool,
-) -> Vec<(&'a Link, Link, Reaches)> {
-    // kube-proxy and others put Services' addresses on dummies.
-    let candidates =
-        links.values().filter(|link| link.mac.is_some() && !link.loopback && link.kind.as_deref() != Some("dummy"));
-    let fitted = candidates.map(|link| {
-        let fitted = Link { up: true, carrier: true, member: false, ..link.clone() };
-        (link, fitted, desired.reaches(&link.name))
-    });
-    let lists =
-        |link: &Link| link.addresses.iter().any(|subnet| desired.pools().iter().any(|pool| pool.lists_in(*subnet)));
-    fitted
-        .filter(|(link, fitted, reaches)| {
-            is_open(link.index) || lists(link) || eligibility::is_segment(fitted, desired, reaches)
-        })
-        .collect()
+/// An interface that matters.
+pub struct Candidate<'a> {
+    /// As it is.
+    pub link: &'a Link,
+    /// As it would be if it was fit.
+    fitted: Link,
+    reaches: Reaches,
 }
 
-/// The addresses that this node can answer for on none of `interfaces`, by why. Where the whole node keeps off there is
-/// nothing to tell of each.
-pub fn unanswered(desired: &Desired, interfaces: &[(&Link, Link, Reaches)]) -> Vec<Unanswered> {
-    let mut groups: BTreeMap<Reason, Addresses> = BTreeMap::new();
-    if desired.off().is_some() {
-        return Vec::new();
+impl Candidate<'_> {
+    fn can_answer(&self, vip: IpAddr, wanted: &Vip) -> Result<(), Ineligible> {
+        eligibility::eligible(&self.fitted, vip, wanted, &self.reaches)?;
+        eligibility::fit(self.link)?;
+        Ok(())
     }
-    for vip in desired.vips.keys() {
-        if let Err(why) = judge(desired, *vip, interfaces) {
+}
+
+/// The interfaces that matter: those that are open, those on which speakers would hear each other if they were fit, and those
+/// that have addresses among the pools'. Of hundreds of pods' interfaces none does.
+pub fn candidates<'a>(links: &'a Links, desired: &Desired, is_open: impl Fn(u32) -> bool) -> Vec<Candidate<'a>> {
+    let lists = |link: &Link| {
+        let mut subnets = link.addresses.iter();
+        subnets.any(|subnet| desired.pools().iter().any(|pool| pool.lists_in(*subnet)))
+    };
+    // kube-proxy and others put Services' addresses on dummies.
+    let links =
+        links.values().filter(|link| link.mac.is_some() && !link.loopback && link.kind.as_deref() != Some("dummy"));
+    let candidate = |link: &'a Link| {
+        let fitted = Link { up: true, carrier: true, member: false, ..link.clone() };
+        let reaches = desired.reaches(&link.name);
+        let matters = is_open(link.index) || lists(link) || eligibility::is_segment(&fitted, desired, &reaches);
+        matters.then_some(Candidate { link, fitted, reaches })
+    };
+    links.filter_map(candidate).collect()
+}
+
+/// The addresses that this node can answer for on none of the interfaces, by why; without those for which that is what is said
+/// of the `whole` node.
+pub fn unanswered(desired: &Desired, candidates: &[Candidate<'_>], whole: Option<&Reason>) -> Vec<Unanswered> {
+    let mut groups: BTreeMap<Reason, Addresses> = BTreeMap::new();
+    for (vip, wanted) in &desired.vips {
+        if let Some(why) = why_not(*vip, wanted, candidates).filter(|why| Some(why) != whole) {
             groups.entry(why).or_default().insert(*vip);
         }
     }
     groups.into_iter().map(|(why, vips)| Unanswered { why, vips }).collect()
 }
 
-fn judge(desired: &Desired, vip: IpAddr, interfaces: &[(&Link, Link, Reaches)]) -> Result<(), Reason> {
-    let Some(wanted) = desired.vips.get(&vip) else { return Ok(()) };
-    wanted.here.map_err(not_here).map(drop)?;
-    let mut nearest: Option<(u8, &Link, Ineligible)> = None;
-    for (link, fitted, reaches) in interfaces {
-        let Err(why) = eligibility::eligible(fitted, vip, wanted, reaches)
-            .and_then(|_| eligibility::fit(link).map(drop).map_err(Ineligible::from))
-        else {
-            return Ok(());
-        };
-        let near = nearness(why);
-        if nearest.is_none_or(|(nearest, ..)| nearest < near) {
-            nearest = Some((near, link, why));
-        }
+fn why_not(vip: IpAddr, wanted: &Vip, candidates: &[Candidate<'_>]) -> Option<Reason> {
+    if let Err(why) = wanted.here {
+        return Some(not_here(why));
     }
-    Err(match nearest {
-        Some((_, link, why @ Ineligible::OutsideSubnets)) => {
-            let subnets =
-                link.addresses.iter().map(|own| own.trunc()).filter(|net| net.addr().is_ipv4() == vip.is_ipv4());
-            let subnets: Vec<String> = subnets.map(|net| net.to_string()).collect();
+    let mut whys = Vec::new();
+    for candidate in candidates {
+        whys.push((candidate.link, candidate.can_answer(vip, wanted).err()?));
+    }
+    Some(match whys.into_iter().max_by_key(|(_, why)| nearness(*why)) {
+        Some((link, why @ Ineligible::OutsideSubnets)) => {
             let mut said = ineligible(link, why);
+            let subnets = link.lan_addresses().filter(|own| own.addr().is_ipv4() == vip.is_ipv4());
+            let subnets: Vec<String> = subnets.map(|own| own.trunc().to_string()).collect();
             if !subnets.is_empty() {
                 said.message = format!("{} ({})", said.message, subnets.join(", "));
             }
             said
         }
-        Some((_, link, why)) => ineligible(link, why),
+        Some((link, why)) => ineligible(link, why),
         None => reason(
             "OutsideSubnets",
             "no interface of the node has a subnet with the address, and no announcement names one",
@@ -185,13 +187,13 @@ mod tests {
 
     fn names(links: &Links, config: &str) -> Vec<String> {
         let desired = desired_with(config, &[]);
-        relevant(links, &desired, |_| false).iter().map(|(link, ..)| link.name.clone()).collect()
+        candidates(links, &desired, |_| false).iter().map(|candidate| candidate.link.name.clone()).collect()
     }
 
     /// What is said of each address, as `reason: addresses`.
     fn said(links: &Links, config: &str, vips: &[&str]) -> Vec<String> {
         let desired = desired_with(config, vips);
-        let groups = unanswered(&desired, &relevant(links, &desired, |_| false));
+        let groups = unanswered(&desired, &candidates(links, &desired, |_| false), None);
         let ranges = |vips: &Addresses| vips.ranges().map(|range| range.to_string()).collect::<Vec<_>>().join(" ");
         groups.iter().map(|group| format!("{}: {}", group.why.reason, ranges(&group.vips))).collect()
     }
@@ -259,7 +261,7 @@ mod tests {
     fn an_address_outside_all_subnets_is_told_with_them() {
         let desired = desired_with(POOL, &["203.0.113.7"]);
         let eth0 = links([link(2, "eth0", &["198.51.100.11/24", "2001:db8::11/64"])]);
-        let groups = unanswered(&desired, &relevant(&eth0, &desired, |_| false));
+        let groups = unanswered(&desired, &candidates(&eth0, &desired, |_| false), None);
         assert_eq!(groups[0].why.message, "eth0: the address is in none of the interface's subnets (198.51.100.0/24)");
     }
 }

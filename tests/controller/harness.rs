@@ -99,7 +99,17 @@ pub fn addresses(service: &Value) -> Vec<String> {
     entries.filter_map(|entry| entry["ip"].as_str()).map(str::to_owned).collect()
 }
 
+/// Whether it has its addresses.
 pub fn condition(service: &Value) -> Option<&Value> {
+    condition_of(service, "landfall.dev/Allocated")
+}
+
+/// Whether they are answered for.
+pub fn announced(service: &Value) -> Option<&Value> {
+    condition_of(service, "landfall.dev/Announced")
+}
+
+fn condition_of<'a>(service: &'a Value, kind: &str) -> Option<&'a Value> {
     let mut conditions = service["status"]["conditions"].as_array()?.iter();
-    conditions.find(|condition| condition["type"] == "landfall.dev/Allocated")
+    conditions.find(|condition| condition["type"] == kind)
 }

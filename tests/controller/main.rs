@@ -3,6 +3,7 @@
 mod harness;
 
 mod allocation;
+mod announced;
 mod bursts;
 mod configuration;
 mod leading;

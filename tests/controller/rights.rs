@@ -78,7 +78,7 @@ fn a_speaker_writes_its_own_record_alone() -> Result<()> {
         let maps = maps["items"].as_array().into_iter().flatten();
         let parts = maps.filter_map(|map| Part::new(serde_json::from_value(map.clone()).ok()?)).collect::<Vec<_>>();
         let mut assembly = Assembly::default();
-        let text = parts.into_iter().filter(|part| part.node == "n1").filter_map(|part| assembly.put(part)).last();
+        let text = parts.into_iter().filter(|part| part.node == "n1").find_map(|part| assembly.put(part));
         Ok(text.map(|(text, _)| Record::decode(&text)).transpose()?)
     };
     let long = record(&"3".repeat(2 * LONGEST + 1));

@@ -7,6 +7,7 @@ mod lab;
 mod objects;
 mod sight;
 
+mod announced;
 mod configuration;
 mod eligibility;
 mod failover;

@@ -108,7 +108,7 @@ fn ten_thousand_addresses_stay_small() {
 }
 
 #[test]
-fn the_latest_move_counts_and_the_whole_nodes_reason_comes_first() {
+fn the_latest_move_counts_and_an_addresses_own_reason_comes_first() {
     let mut record = record();
     let vip = "198.51.100.100".parse().unwrap();
     let mut eth0 = record.interfaces["eth0"].clone();
@@ -122,7 +122,8 @@ fn the_latest_move_counts_and_the_whole_nodes_reason_comes_first() {
     assert_eq!(record.why_not(local), Some(&reason("NoLocalEndpoint")));
     assert_eq!(record.why_not(vip), None);
     record.unable.push(reason("ExcludedByLabel"));
-    assert_eq!(record.why_not(local), Some(&reason("ExcludedByLabel")));
+    assert_eq!(record.why_not(local), Some(&reason("NoLocalEndpoint")));
+    assert_eq!(record.why_not(vip), Some(&reason("ExcludedByLabel")));
 }
 
 /// The part as the API server stores it and the watch shows it.

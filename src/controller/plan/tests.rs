@@ -227,3 +227,53 @@ fn each_field_is_mended_by_itself() {
         assert_eq!(plan(&spoiled, Some(&assign(&[VIP], None)), now()).unwrap().patch, *expected);
     }
 }
+
+/// The Service as [`allocated`] makes it, which says that it is announced.
+fn announced(object: &mut Value) {
+    allocated(object);
+    let mut condition = condition("True", "Announced", &Announcement::announced().message);
+    condition["type"] = json!(names::ANNOUNCED);
+    object["status"]["conditions"].as_array_mut().unwrap().push(condition);
+}
+
+#[test]
+fn whether_it_is_announced_is_a_write_of_that_condition_alone() {
+    let words = Announcement { holds: false, reason: "NoLocalEndpoint", message: "no node answers".into() };
+    let condition = |status: &str, reason: &str, message: &str| {
+        json!({"type": "landfall.dev/Announced", "status": status, "reason": reason, "message": message,
+               "lastTransitionTime": "2026-11-24T12:00:00Z"})
+    };
+    let expected =
+        |condition| json!({"metadata": {"uid": "u1", "resourceVersion": "42"}, "status": {"conditions": [condition]}});
+    let not = || condition("False", "NoLocalEndpoint", "no node answers");
+    for before in [allocated as fn(&mut Value), announced] {
+        assert_eq!(announce(&service(before), &words, now()), Some(expected(not())));
+    }
+    let is = condition("True", "Announced", "every address is answered for on the network");
+    assert_eq!(announce(&service(allocated), &Announcement::announced(), now()), Some(expected(is)));
+    assert_eq!(announce(&service(announced), &Announcement::announced(), now()), None);
+    // The same, for another reason: the time of the change stays.
+    let failing = |object: &mut Value| {
+        announced(object);
+        object["status"]["conditions"][1] = not();
+    };
+    let other = Announcement { message: "no node answers: n1".into(), ..words };
+    let patch = announce(&service(failing), &other, now()).unwrap();
+    assert!(patch["status"]["conditions"][0]["lastTransitionTime"].is_null(), "{patch:#}");
+}
+
+#[test]
+fn what_has_no_address_of_ours_does_not_say_whether_it_is_announced() {
+    let gone = json!({"$patch": "delete", "type": "landfall.dev/Announced"});
+    for decision in [Some(release(&[VIP])), Some(refuse())] {
+        let plan = plan(&service(announced), decision.as_ref(), now()).unwrap();
+        let conditions = plan.patch["status"]["conditions"].as_array().unwrap();
+        assert_eq!(conditions.len(), 2, "{conditions:?}");
+        assert_eq!(conditions[1], gone);
+    }
+    // An allocation that changes leaves it as it is: what is so will be known later.
+    let moved = plan(&service(announced), Some(&assign(&["198.51.100.7"], None)), now()).unwrap();
+    assert_eq!(moved.patch["status"]["conditions"].as_array().unwrap().len(), 1);
+    assert_eq!(plan(&service(announced), Some(&assign(&[VIP], None)), now()), None);
+    assert_eq!(plan(&service(announced), None, now()), None);
+}

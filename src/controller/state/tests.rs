@@ -1,5 +1,8 @@
 use super::*;
-use crate::cluster::names;
+use crate::cluster::{
+    names,
+    record::{Interface, Part, Record},
+};
 use landfall_core::config::{self, Labels};
 use serde_json::{Value, json};
 
@@ -77,6 +80,7 @@ fn begun() -> State {
     state.observe_namespace(Change::Applied(Namespace { name: "shop".into(), labels: Labels::default() }), wall());
     state.observe_namespace(Change::Synced, wall());
     state.observe_node(Change::Synced, wall());
+    state.observe_record(Change::Synced, wall());
     state
 }
 
@@ -92,7 +96,7 @@ fn now() -> Duration {
     Duration::from_secs(1000)
 }
 
-/// A strategic merge as far as our patches need one: lists of ours hold at most our own entry.
+/// A strategic merge as far as our patches need one: conditions by their types; the other lists hold at most our own entry.
 fn merge(object: &mut Value, patch: &Value) {
     let Some(fields) = patch.as_object() else {
         *object = patch.clone();
@@ -102,10 +106,23 @@ fn merge(object: &mut Value, patch: &Value) {
         match key.strip_prefix("$deleteFromPrimitiveList/") {
             Some(list) => object[list] = json!([]),
             None if value.is_null() => drop(object.as_object_mut().and_then(|object| object.remove(key))),
-            None if value[0]["$patch"] == "delete" => object[key] = json!([]),
+            None if key == "conditions" => merge_conditions(&mut object[key], value),
             None => merge(&mut object[key], value),
         }
     }
+}
+
+fn merge_conditions(conditions: &mut Value, patch: &Value) {
+    let mut kept: Vec<Value> = conditions.as_array().cloned().unwrap_or_default();
+    for entry in patch.as_array().unwrap() {
+        let position = kept.iter().position(|old| old["type"] == entry["type"]);
+        let mut condition = position.map_or(json!({}), |position| kept.remove(position));
+        if entry["$patch"] != "delete" {
+            merge(&mut condition, entry);
+            kept.push(condition);
+        }
+    }
+    *conditions = Value::Array(kept);
 }
 
 #[test]
@@ -139,6 +156,8 @@ fn nothing_is_decided_before_services_namespaces_and_nodes_are_listed() {
     bench.state.observe_namespace(Change::Synced, wall());
     assert_eq!(bench.settle(), [""; 0]);
     bench.state.observe_node(Change::Synced, wall());
+    assert_eq!(bench.settle(), [""; 0]);
+    bench.state.observe_record(Change::Synced, wall());
     assert_eq!(bench.settle(), ["a: IPAllocated"]);
 }
 
@@ -181,7 +200,8 @@ fn a_restart_writes_nothing_and_moves_nothing() {
     bench.settle();
     let before = bench.objects.clone();
     bench.restart(POOL);
-    // "c" waits for an address, and its condition says so: nobody waits for a write.
+    // "c" waits for an address, and its condition says so: nobody waits for a write, once it is told that there is no speaker.
+    bench.state.pass(wall() + Duration::from_secs(3));
     assert_eq!(bench.state.wait(now(), wall()), None);
     assert_eq!(bench.settle(), [""; 0]);
     assert_eq!(bench.objects, before);
@@ -406,4 +426,65 @@ fn what_another_implementation_gives_after_a_release_stays() {
     });
     assert_eq!(bench.settle(), [""; 0]);
     assert_eq!(bench.address("a"), Some("203.0.113.9"));
+}
+
+/// The record of the node n1, which answers for these.
+fn answering(vips: &[&str]) -> Change<Option<Part>> {
+    let owned = vips.iter().map(|vip| vip.parse::<std::net::IpAddr>().unwrap()).collect();
+    let addresses = vec!["198.51.100.101/25".parse().unwrap()];
+    let eth0 = Interface { owned, addresses, ..Interface::default() };
+    let record = Record { interfaces: [("eth0".into(), eth0)].into(), ..Record::default() };
+    let object =
+        json!({"metadata": {"name": "n1", "resourceVersion": "7"}, "data": {names::RECORD_KEY: record.encode()}});
+    Change::Applied(Part::new(serde_json::from_value(object).unwrap()))
+}
+
+#[test]
+fn a_service_says_in_a_write_of_its_own_that_it_is_announced_and_a_release_takes_that_away() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.state.observe_node(Change::Applied(host("192.0.2.1")), wall());
+    bench.put("a", |_| ());
+    assert_eq!(bench.settle(), ["a: IPAllocated"]);
+    bench.state.observe_record(answering(&["198.51.100.100"]), wall());
+    bench.state.pass(wall());
+    assert_eq!(bench.settle(), ["a: Announced"]);
+    let kinds = |bench: &Bench| {
+        let conditions = bench.objects["a"]["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        conditions.iter().map(|condition| format!("{} {}", condition["type"], condition["status"])).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(&bench), [r#""landfall.dev/Allocated" "True""#, r#""landfall.dev/Announced" "True""#]);
+    // A new leader finds all as it should be.
+    bench.restart(POOL);
+    bench.state.observe_node(Change::Applied(host("192.0.2.1")), wall());
+    bench.state.observe_record(answering(&["198.51.100.100"]), wall());
+    bench.state.pass(wall());
+    assert_eq!(bench.settle(), [""; 0]);
+    bench.put("a", |object| object["spec"]["type"] = json!("ClusterIP"));
+    assert_eq!(bench.settle(), ["a: IPReleased"]);
+    assert_eq!(kinds(&bench), [""; 0]);
+}
+
+#[test]
+fn the_edges_of_the_speakers_subnets_are_never_handed_out() {
+    let mut bench = Bench::new();
+    bench.state.observe_node(Change::Applied(host("192.0.2.1")), wall());
+    bench.state.observe_record(answering(&[]), wall());
+    bench.configure("pools: [{name: default, addresses: [198.51.100.126-198.51.100.129]}]");
+    bench.state.observe(Change::Synced, wall());
+    ["a", "b", "c"].iter().for_each(|name| bench.put(name, |_| ()));
+    bench.settle();
+    let given: Vec<_> = ["a", "b", "c"].iter().map(|name| bench.address(name).unwrap()).collect();
+    assert_eq!(given, ["198.51.100.126", "198.51.100.128", "198.51.100.129"], ".127 is a broadcast address");
+}
+
+#[test]
+fn a_pool_among_the_clusters_own_addresses_is_told() {
+    let mut bench = Bench::new();
+    bench.restart("pools: [{name: default, addresses: [10.96.0.0/24]}]");
+    bench.put("a", |object| object["spec"]["clusterIPs"] = json!(["10.96.0.7"]));
+    let [(About::Configuration, telling)] = &bench.state.tellings()[..] else { panic!("one was to be told") };
+    assert!(telling.note.contains("clusterIP"), "{telling:?}");
+    bench.put("b", |object| object["spec"]["clusterIPs"] = json!(["10.96.0.8"]));
+    assert_eq!(bench.state.tellings(), []);
 }

@@ -45,9 +45,8 @@ impl Lan {
             self.findings.look = now.mono + SETTINGS;
             self.findings.warnings = self.warnings();
         }
-        let off = self.desired.as_ref().and_then(|desired| desired.off());
         let new = Record {
-            unable: off.map(reasons::not_here).into_iter().collect(),
+            unable: self.unable().into_iter().collect(),
             warnings: self.findings.warnings.clone(),
             interfaces: self.findings.interfaces.iter().map(|(index, fixed)| self.interface(*index, fixed)).collect(),
             unanswered: self.findings.unanswered.clone(),
@@ -61,22 +60,27 @@ impl Lan {
         });
     }
 
+    /// Why the whole node announces nothing, if it does not.
+    fn unable(&self) -> Option<Reason> {
+        self.desired.as_ref()?.off().map(reasons::not_here)
+    }
+
     fn look_at_interfaces(&mut self) {
         let Some(desired) = &self.desired else { return };
-        let relevant = reasons::relevant(&self.links, desired, |index| self.segments.contains_key(&index));
+        let candidates = reasons::candidates(&self.links, desired, |index| self.segments.contains_key(&index));
         let mut interfaces = BTreeMap::new();
-        for (link, ..) in &relevant {
+        for link in candidates.iter().map(|candidate| candidate.link) {
             let unfit = eligibility::fit(link).err().map(reasons::unfit);
             let sibling = self.siblings.get(&link.index).and_then(|sibling| self.links.get(&sibling.index));
             let interface = Interface {
                 mac: link.mac.map(|mac| mac.to_string()).unwrap_or_default(),
-                addresses: link.addresses.clone(),
+                addresses: link.lan_addresses().collect(),
                 unfit: unfit.or_else(|| sibling.map(|other| reasons::sibling(&other.name))),
                 ..Interface::default()
             };
             interfaces.insert(link.index, (link.name.clone(), interface));
         }
-        self.findings.unanswered = reasons::unanswered(desired, &relevant);
+        self.findings.unanswered = reasons::unanswered(desired, &candidates, self.unable().as_ref());
         self.findings.interfaces = interfaces;
     }
 

@@ -1,0 +1,333 @@
+//! What the speakers' records say of the Services' addresses: the condition `landfall.dev/Announced`, and Events.
+//!
+//! Pure: records, nodes, Services' addresses and `now` go in; which Services want another look, what their condition is to say,
+//! and what is to be told come out.
+//!
+//! ```text
+//!            answered for ┌───────────┐ nobody answers
+//!            ┌───────────►│ Announced │◄────────────┐
+//!            │            └─────┬─────┘             │ for a while
+//!        ┌───┴──┐               │             ┌─────▼────┐
+//!        │ Not  │◄──────────────┼─────────────┤ Settling │
+//!        └──────┘               └────────────►└──────────┘
+//! ```
+//! The condition says whether, never who: a move writes no Service. An address that nobody answers for is given a while, so
+//! that neither a start nor a take-over makes the condition flap, and its reasons are said anew once a minute at most.
+
+mod speakers;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use crate::cluster::{
+    events::Telling,
+    record::{Addresses, Cause, Record},
+};
+use landfall_core::{addr::Range, alloc::ServiceKey};
+use speakers::{Shift, Speakers, Standing};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
+pub use words::Words;
+
+/// How long nobody may answer for an address before that is said. A record is written a second after the one before.
+const SETTLE: Duration = Duration::from_secs(3);
+/// How long while a speaker may not have heard of it yet: of thousands at once, or on a busy node.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The least time until the reasons are said anew, when they change.
+const REFRESH: Duration = Duration::from_secs(60);
+/// More addresses that move at once are one Event, on their new node.
+const MANY: usize = 20;
+
+/// Of whom something is to be told.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A Service.
+    Service(ServiceKey),
+    /// A node.
+    Node(String),
+    /// The installation.
+    Configuration,
+}
+
+/// How it stands with an address.
+#[derive(Debug)]
+enum Stage {
+    /// It is answered for. `quiet`: so many were at once that the node has the Event.
+    Announced { quiet: bool },
+    /// Nobody answers for it, since then.
+    Settling { since: Duration },
+    /// That has been said, then.
+    Not { words: Box<Words>, said: Duration },
+}
+
+/// The addresses of all Services, and who answers for them.
+#[derive(Debug, Default)]
+pub struct Announced {
+    speakers: Speakers,
+    /// Each address with each Service that has it.
+    tenants: BTreeSet<(IpAddr, ServiceKey)>,
+    /// Of all these addresses, once the records are listed.
+    stages: BTreeMap<IpAddr, Stage>,
+    /// Those of them that are [`Stage::Not`].
+    failing: BTreeSet<IpAddr>,
+    /// When to look at an address again.
+    agenda: BTreeSet<(Duration, IpAddr)>,
+    is_listed: bool,
+    told_none: bool,
+    /// The Services that want another look.
+    news: BTreeSet<ServiceKey>,
+    tellings: Vec<(Subject, Telling)>,
+}
+
+impl Announced {
+    /// A Service has these addresses from us, and had those.
+    pub fn see_service(&mut self, key: &ServiceKey, before: &[IpAddr], after: &[IpAddr], now: Duration) {
+        for vip in before.iter().filter(|vip| !after.contains(vip)) {
+            self.tenants.remove(&(*vip, key.clone()));
+            if self.tenants_of(*vip).next().is_none() {
+                self.set(*vip, None);
+            }
+        }
+        for vip in after.iter().filter(|vip| !before.contains(vip)) {
+            self.tenants.insert((*vip, key.clone()));
+            self.look(*vip, now);
+        }
+    }
+
+    /// A node is there.
+    pub fn see_node(&mut self, node: &str, now: Duration) {
+        if let Some(shift) = self.speakers.see_node(node) {
+            self.apply(node, &shift, now);
+        }
+    }
+
+    /// A node is gone.
+    pub fn forget_node(&mut self, node: &str, now: Duration) {
+        let shift = self.speakers.forget_node(node);
+        self.apply(node, &shift, now);
+    }
+
+    /// A record was read; `version` is the order of its writing.
+    pub fn see_record(&mut self, node: &str, record: Record, version: u64, now: Duration) {
+        let had = self.speakers.record(node).map(|before| before.warnings.clone()).unwrap_or_default();
+        for why in record.warnings.iter().filter(|why| !had.contains(why)) {
+            self.tellings.push((Subject::Node(node.to_owned()), words::warning(why)));
+        }
+        let shift = self.speakers.put(node, record, version);
+        self.apply(node, &shift, now);
+    }
+
+    /// A record is gone.
+    pub fn forget_record(&mut self, node: &str, now: Duration) {
+        let shift = self.speakers.remove(node);
+        self.apply(node, &shift, now);
+    }
+
+    /// All records have been read: what they say counts from now on.
+    pub fn listed(&mut self, now: Duration) {
+        if !std::mem::replace(&mut self.is_listed, true) {
+            let vips: BTreeSet<IpAddr> = self.tenants.iter().map(|(vip, _)| *vip).collect();
+            vips.into_iter().for_each(|vip| self.look(vip, now));
+        }
+    }
+
+    /// Time has passed.
+    pub fn pass(&mut self, now: Duration) {
+        let silenced = self.speakers.judge(now);
+        self.look_at_all(&silenced, now);
+        while let Some((at, vip)) = self.agenda.first().copied().filter(|(at, _)| *at <= now) {
+            self.agenda.remove(&(at, vip));
+            self.is_due(vip, now);
+        }
+    }
+
+    /// When [`Announced::pass`] has something to do.
+    pub fn deadline(&self) -> Option<Duration> {
+        let agenda = self.agenda.first().map(|(at, _)| *at);
+        agenda.into_iter().chain(self.speakers.deadline()).min()
+    }
+
+    /// The Services whose condition may have to change, once.
+    pub fn news(&mut self) -> BTreeSet<ServiceKey> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// What is to be told, once.
+    pub fn tellings(&mut self) -> Vec<(Subject, Telling)> {
+        std::mem::take(&mut self.tellings)
+    }
+
+    /// What the condition of a Service with these addresses is to say; none: as it does, since that is not clear yet.
+    pub fn words(&self, vips: &[IpAddr]) -> Option<Words> {
+        let stages: Vec<&Stage> = vips.iter().map(|vip| self.stages.get(vip)).collect::<Option<_>>()?;
+        let failing =
+            |stage: &&Stage| if let Stage::Not { words, .. } = stage { Some((**words).clone()) } else { None };
+        let failing: Vec<Words> = stages.iter().filter_map(failing).collect();
+        if let Some(first) = failing.first() {
+            let message = failing.iter().map(|words| words.message.as_str()).collect::<Vec<_>>().join("; ");
+            return Some(Words { message, ..first.clone() });
+        }
+        let all = !stages.is_empty() && stages.iter().all(|stage| matches!(stage, Stage::Announced { .. }));
+        all.then(Words::announced)
+    }
+
+    /// The Event for a Service whose condition came to say so.
+    pub fn telling(&self, vips: &[IpAddr], words: &Words) -> Option<Telling> {
+        let is_quiet = |vip| matches!(self.stages.get(vip), Some(Stage::Announced { quiet: true }));
+        match words.holds {
+            true if vips.iter().any(is_quiet) => None,
+            true => words::announced(vips, &self.speakers),
+            false => Some(words.warning()),
+        }
+    }
+
+    fn tenants_of(&self, vip: IpAddr) -> impl Iterator<Item = &ServiceKey> {
+        let first = (vip, ServiceKey::default());
+        self.tenants.range(first..).take_while(move |(of, _)| *of == vip).map(|(_, key)| key)
+    }
+
+    /// The addresses of Services among these.
+    fn known(&self, among: &Addresses) -> Vec<IpAddr> {
+        let of = |range: Range| {
+            let (first, last) = (range.family.address(range.first), range.family.address(range.last));
+            self.stages.range(first..=last).map(|(vip, _)| *vip).collect::<Vec<_>>()
+        };
+        among.ranges().flat_map(of).collect()
+    }
+
+    fn apply(&mut self, node: &str, shift: &Shift, now: Duration) {
+        if !self.is_listed {
+            return;
+        }
+        let fresh = self.tell_moves(node, &shift.gained);
+        self.look_at_all(&shift.changed, now);
+        if fresh.len() > MANY {
+            self.tellings.push((Subject::Node(node.to_owned()), words::announced_many(fresh.len(), node)));
+            fresh.into_iter().for_each(|vip| self.set(vip, Some(Stage::Announced { quiet: true })));
+        }
+        let silenced = self.speakers.judge(now);
+        self.look_at_all(&silenced, now);
+        // Where nobody had spoken, the time begins now.
+        if std::mem::take(&mut self.told_none) && self.speakers.is_any() {
+            let waiting = self.stages.iter().filter(|(_, stage)| matches!(stage, Stage::Settling { .. }));
+            let waiting: Vec<IpAddr> = waiting.map(|(vip, _)| *vip).collect();
+            waiting.into_iter().for_each(|vip| self.settle(vip, now));
+        }
+        for vip in &self.failing {
+            if let Some(Stage::Not { said, .. }) = self.stages.get(vip) {
+                self.agenda.insert((now.max(*said + REFRESH), *vip));
+            }
+        }
+    }
+
+    /// Tells who has taken over what: each on its Services, or many at once on the node. Gives what nobody answered for: there
+    /// the Services' condition changes, and tells.
+    fn tell_moves(&mut self, node: &str, gained: &Addresses) -> Vec<IpAddr> {
+        let (mut moves, mut fresh): (BTreeMap<(&str, Cause), Vec<IpAddr>>, _) = (BTreeMap::new(), Vec::new());
+        let Some(record) = self.speakers.record(node) else { return fresh };
+        for vip in self.known(gained) {
+            let stage = self.stages.get(&vip);
+            let came = record.latest_move(vip).filter(|_| !matches!(stage, Some(Stage::Not { .. })));
+            match came.and_then(|came| Some((came.from.as_deref().filter(|from| *from != node)?, came.why))) {
+                Some(how) => moves.entry(how).or_default().push(vip),
+                None if matches!(stage, Some(Stage::Announced { .. })) => {}
+                None => fresh.push(vip),
+            }
+        }
+        let is_many = moves.values().map(Vec::len).sum::<usize>() > MANY;
+        let mut tellings = Vec::new();
+        for ((from, why), vips) in moves {
+            if is_many {
+                let telling = words::owner_changed_of_many(vips.len(), from, node, why);
+                tellings.push((Subject::Node(node.to_owned()), telling));
+                continue;
+            }
+            for vip in vips {
+                let telling = words::owner_changed(vip, from, node, why);
+                tellings.extend(self.tenants_of(vip).map(|key| (Subject::Service(key.clone()), telling.clone())));
+            }
+        }
+        self.tellings.extend(tellings);
+        fresh
+    }
+
+    fn look_at_all(&mut self, changed: &Addresses, now: Duration) {
+        self.known(changed).into_iter().for_each(|vip| self.look(vip, now));
+    }
+
+    /// Whether somebody answers for `vip` now.
+    fn look(&mut self, vip: IpAddr, now: Duration) {
+        if !self.is_listed {
+            return;
+        }
+        match (self.speakers.owner(vip).is_some(), self.stages.get(&vip)) {
+            (true, Some(Stage::Announced { .. })) | (false, Some(Stage::Settling { .. } | Stage::Not { .. })) => {}
+            (true, _) => {
+                self.set(vip, Some(Stage::Announced { quiet: false }));
+                self.tell_tenants(vip);
+            }
+            (false, _) => self.settle(vip, now),
+        }
+    }
+
+    fn settle(&mut self, vip: IpAddr, now: Duration) {
+        self.set(vip, Some(Stage::Settling { since: now }));
+        self.agenda.insert((now + SETTLE, vip));
+    }
+
+    /// The stage that `vip` is in from now on; none: no Service has it any more.
+    fn set(&mut self, vip: IpAddr, stage: Option<Stage>) {
+        if let Some(Stage::Not { .. }) = stage {
+            self.failing.insert(vip);
+        } else {
+            self.failing.remove(&vip);
+        }
+        let before = match stage {
+            Some(stage) => self.stages.insert(vip, stage),
+            None => self.stages.remove(&vip),
+        };
+        if let Some(Stage::Settling { since }) = before {
+            [SETTLE, PATIENCE].iter().for_each(|time| _ = self.agenda.remove(&(since + *time, vip)));
+        }
+    }
+
+    /// The time is over that `vip` was given.
+    fn is_due(&mut self, vip: IpAddr, now: Duration) {
+        match self.stages.get(&vip) {
+            Some(Stage::Settling { since }) if *since + SETTLE <= now && !self.speakers.is_any() => {
+                // Nothing is to be said on each of thousands of Services.
+                if !std::mem::replace(&mut self.told_none, true) {
+                    self.tellings.push((Subject::Configuration, words::no_speakers()));
+                }
+            }
+            Some(Stage::Settling { since }) if *since + SETTLE <= now => {
+                let at_last = *since + PATIENCE;
+                if now < at_last && self.speakers.standings(vip).any(|(_, standing)| standing == Standing::Unaware) {
+                    self.agenda.insert((at_last, vip));
+                } else {
+                    self.fail(vip, now);
+                }
+            }
+            Some(Stage::Not { words, said }) if *said + REFRESH <= now => {
+                if words::why_not(vip, &self.speakers) != **words {
+                    self.fail(vip, now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn fail(&mut self, vip: IpAddr, now: Duration) {
+        let words = Box::new(words::why_not(vip, &self.speakers));
+        self.set(vip, Some(Stage::Not { words, said: now }));
+        self.tell_tenants(vip);
+    }
+
+    fn tell_tenants(&mut self, vip: IpAddr) {
+        let tenants: Vec<ServiceKey> = self.tenants_of(vip).cloned().collect();
+        self.news.extend(tenants);
+    }
+}

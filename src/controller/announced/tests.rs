@@ -1,0 +1,333 @@
+use super::*;
+use crate::cluster::record::{Interface, Move, Reason, Unanswered};
+use k8s_openapi::jiff::Timestamp;
+
+/// A leader's view, and its clock.
+struct Bench {
+    announced: Announced,
+    now: Duration,
+    version: u64,
+    vips: BTreeMap<ServiceKey, Vec<IpAddr>>,
+    records: BTreeMap<String, Record>,
+}
+
+impl Bench {
+    /// Nodes that hear each other and answer for nothing; the records are listed.
+    fn new(nodes: &[&str]) -> Self {
+        let mut bench = Self {
+            announced: Announced::default(),
+            now: s(1000),
+            version: 0,
+            vips: BTreeMap::new(),
+            records: BTreeMap::new(),
+        };
+        nodes.iter().for_each(|node| bench.announced.see_node(node, bench.now));
+        for node in nodes {
+            bench.record(node, |eth0| {
+                eth0.peers = nodes.iter().filter(|peer| *peer != node).map(ToString::to_string).collect();
+            });
+        }
+        bench.announced.listed(bench.now);
+        bench
+    }
+
+    /// A Service has these addresses.
+    fn service(&mut self, name: &str, vips: &[&str]) {
+        let (key, vips) = (key(name), vips.iter().map(|vip| ip(vip)).collect::<Vec<_>>());
+        let before = self.vips.insert(key.clone(), vips.clone()).unwrap_or_default();
+        self.announced.see_service(&key, &before, &vips, self.now);
+    }
+
+    /// A speaker writes its record with a changed interface.
+    fn record(&mut self, node: &str, change: impl FnOnce(&mut Interface)) {
+        self.whole_record(node, |record| change(record.interfaces.get_mut("eth0").unwrap()));
+    }
+
+    fn whole_record(&mut self, node: &str, change: impl FnOnce(&mut Record)) {
+        let eth0 = Interface { addresses: vec!["198.51.100.11/24".parse().unwrap()], ..Interface::default() };
+        let empty = || Record { interfaces: [("eth0".into(), eth0)].into(), ..Record::default() };
+        let record = self.records.entry(node.into()).or_insert_with(empty);
+        change(record);
+        self.version += 1;
+        self.announced.see_record(node, record.clone(), self.version, self.now);
+    }
+
+    fn answers(&mut self, node: &str, vips: &[&str], why: Cause, from: Option<&str>) {
+        let vips: Addresses = vips.iter().map(|vip| ip(vip)).collect();
+        let at = Timestamp::from_second(self.now.as_secs() as i64).unwrap();
+        self.record(node, |eth0| {
+            eth0.owned.extend(&vips);
+            eth0.moves.push(Move { at, why, from: from.map(Into::into), vips });
+        });
+    }
+
+    fn stops(&mut self, node: &str) {
+        self.record(node, |eth0| (eth0.owned, eth0.moves) = Default::default());
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.announced.pass(self.now);
+    }
+
+    /// What the Services that want another look are to say, as `name: reason`, and what is told, as `subject: note`.
+    fn said(&mut self) -> Vec<String> {
+        let mut said = Vec::new();
+        for key in self.announced.news() {
+            let words = self.announced.words(&self.vips[&key]);
+            said.push(format!("{}: {}", key.name(), words.map_or("as it does", |words| words.reason)));
+        }
+        said.extend(self.announced.tellings().into_iter().map(|(subject, telling)| match subject {
+            Subject::Service(key) => format!("{}: {}", key.name(), telling.note),
+            Subject::Node(node) => format!("node {node}: {}: {}", telling.reason, telling.note),
+            Subject::Configuration => format!("configuration: {}", telling.reason),
+        }));
+        said
+    }
+
+    fn message(&self, name: &str) -> String {
+        self.announced.words(&self.vips[&key(name)]).unwrap().message
+    }
+
+    fn event(&self, name: &str) -> Option<String> {
+        let vips = &self.vips[&key(name)];
+        let words = self.announced.words(vips).unwrap();
+        self.announced.telling(vips, &words).map(|telling| format!("{}: {}", telling.reason, telling.note))
+    }
+}
+
+fn key(name: &str) -> ServiceKey {
+    ServiceKey::new("shop", name)
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+fn s(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn reason(reason: &str, message: &str) -> Reason {
+    Reason { reason: reason.into(), message: message.into() }
+}
+
+const NOTHING: [&str; 0] = [];
+const VIP: &str = "198.51.100.100";
+const V6: &str = "2001:db8::100";
+
+#[test]
+fn a_service_says_that_it_is_announced_once_all_its_addresses_are() {
+    let mut bench = Bench::new(&["n1", "n2"]);
+    bench.service("web", &[VIP, V6]);
+    bench.answers("n1", &[VIP], Cause::New, None);
+    assert_eq!(bench.said(), ["web: as it does"]);
+    bench.answers("n2", &[V6], Cause::New, None);
+    assert_eq!(bench.said(), ["web: Announced"]);
+    let event = format!("Announced: {VIP} is answered for by n1, {V6} is answered for by n2");
+    assert_eq!(bench.event("web"), Some(event));
+    bench.pass(SETTLE);
+    assert_eq!((bench.said(), bench.announced.deadline()), (NOTHING.map(String::from).into(), None));
+}
+
+#[test]
+fn what_nobody_answers_for_is_given_a_while_and_then_says_why() {
+    let mut bench = Bench::new(&["n1", "n2", "n3"]);
+    bench.service("web", &[VIP]);
+    bench.whole_record("n1", |record| record.unable = vec![reason("ExcludedByLabel", "the node is labelled")]);
+    for node in ["n2", "n3"] {
+        let why = reason("NoLocalEndpoint", "no usable endpoint is here");
+        bench.whole_record(node, |record| {
+            record.unanswered = vec![Unanswered { why, vips: [ip(VIP)].into_iter().collect() }]
+        });
+    }
+    bench.pass(SETTLE - s(1));
+    assert_eq!(bench.said(), NOTHING);
+    assert_eq!(bench.announced.deadline(), Some(s(1000) + SETTLE));
+    bench.pass(s(1));
+    assert_eq!(bench.said(), ["web: NotAnnounced"]);
+    let why = "no node answers for 198.51.100.100: n1: the node is labelled; n2, n3: no usable endpoint is here";
+    assert_eq!(bench.event("web"), Some(format!("NotAnnounced: {why}")));
+    assert_eq!(bench.message("web"), why);
+    bench.answers("n1", &[VIP], Cause::New, None);
+    assert_eq!(bench.said(), ["web: Announced"]);
+}
+
+#[test]
+fn a_take_over_within_a_while_changes_nothing_but_the_owner() {
+    let mut bench = Bench::new(&["n1", "n2"]);
+    bench.service("web", &[VIP]);
+    bench.answers("n1", &[VIP], Cause::New, None);
+    bench.said();
+    // The new owner is first to say so, or the old one.
+    bench.answers("n2", &[VIP], Cause::Dead, Some("n1"));
+    assert_eq!(bench.said(), [format!("web: {VIP} has moved from n1 to n2: its owner was not heard any more")]);
+    bench.stops("n1");
+    assert_eq!(bench.said(), NOTHING);
+    bench.stops("n2");
+    bench.pass(SETTLE - s(1));
+    bench.answers("n1", &[VIP], Cause::HandedOver, Some("n2"));
+    // Its condition has said all the time that it is announced: there is nothing to write.
+    let told = format!("web: {VIP} has moved from n2 to n1: its owner handed it over");
+    assert_eq!(bench.said(), ["web: Announced".to_owned(), told]);
+    bench.pass(s(100));
+    assert_eq!(bench.said(), NOTHING);
+}
+
+#[test]
+fn a_move_of_many_is_one_event_on_the_node_and_no_services_business() {
+    let mut bench = Bench::new(&["n1", "n2"]);
+    let vips: Vec<String> = (0..5000).map(|number| format!("198.18.{}.{}", number / 250, number % 250)).collect();
+    let vips: Vec<&str> = vips.iter().map(String::as_str).collect();
+    vips.iter().for_each(|vip| bench.service(vip, &[vip]));
+    bench.answers("n1", &vips, Cause::New, None);
+    let said = bench.said();
+    assert_eq!(said.len(), 5001);
+    assert_eq!(said[5000], "node n1: Announced: 5000 addresses are answered for by n1");
+    assert_eq!(bench.event("198.18.0.7"), None, "the node has the Event");
+    bench.answers("n2", &vips, Cause::Dead, Some("n1"));
+    let one = "node n2: OwnerChanged: 5000 addresses have moved from n1 to n2: its owner was not heard any more";
+    assert_eq!(bench.said(), [one]);
+    bench.stops("n1");
+    assert_eq!(bench.said(), NOTHING);
+    // Up to twenty are told each.
+    bench.answers("n1", &vips[..MANY], Cause::HandedOver, Some("n2"));
+    assert_eq!(bench.said().len(), MANY);
+    bench.answers("n1", &vips[..2 * MANY + 1], Cause::HandedOver, Some("n2"));
+    assert_eq!(bench.said().len(), 1);
+}
+
+#[test]
+fn services_that_share_an_address_are_all_told() {
+    let mut bench = Bench::new(&["n1", "n2"]);
+    bench.service("api", &[VIP]);
+    bench.service("web", &[VIP]);
+    bench.answers("n1", &[VIP], Cause::New, None);
+    assert_eq!(bench.said(), ["api: Announced", "web: Announced"]);
+    bench.service("api", &[]);
+    bench.stops("n1");
+    bench.pass(SETTLE);
+    assert_eq!(bench.said(), NOTHING, "one of them may be about to answer");
+    bench.pass(PATIENCE - SETTLE);
+    assert_eq!(bench.said(), ["web: NotAnnounced"]);
+    bench.service("web", &[]);
+    bench.answers("n1", &[VIP], Cause::New, None);
+    assert_eq!((bench.said(), bench.announced.words(&[])), (NOTHING.map(String::from).into(), None));
+}
+
+#[test]
+fn reasons_that_change_are_said_anew_once_a_minute_at_most() {
+    let mut bench = Bench::new(&["n1"]);
+    bench.service("web", &[VIP]);
+    let why = |bench: &mut Bench, message: &str| {
+        bench.whole_record("n1", |record| record.unable = vec![reason("ExcludedByLabel", message)]);
+    };
+    why(&mut bench, "one");
+    bench.pass(SETTLE);
+    assert_eq!(bench.said(), ["web: AllNodesExcluded"]);
+    assert!(bench.message("web").contains("ignoreExcludeLabel"), "{}", bench.message("web"));
+    for message in ["two", "three"] {
+        why(&mut bench, message);
+        bench.pass(s(1));
+        assert_eq!(bench.said(), NOTHING);
+    }
+    assert!(bench.message("web").contains("one"));
+    bench.pass(REFRESH);
+    assert_eq!(bench.said(), ["web: AllNodesExcluded"]);
+    assert!(bench.message("web").contains("three"));
+    // There and back again is no change.
+    why(&mut bench, "four");
+    why(&mut bench, "three");
+    bench.pass(REFRESH);
+    assert_eq!((bench.said(), bench.announced.deadline()), (NOTHING.map(String::from).into(), None));
+}
+
+#[test]
+fn a_reason_that_all_nodes_have_comes_with_what_helps() {
+    for (word, said, help) in [
+        ("ExcludedByLabel", "AllNodesExcluded", "ignoreExcludeLabel"),
+        ("OutsideSubnets", "OutsideSubnets", "interfaces: [eth0]"),
+        ("NotAllowed", "NotAllowed", "announcement"),
+        ("NoLocalEndpoint", "NoLocalEndpoint", "externalTrafficPolicy: Cluster"),
+        ("WhatIsToCome", "NotAnnounced", ""),
+    ] {
+        let mut bench = Bench::new(&["n1", "n2"]);
+        // Without a speaker of its own.
+        bench.announced.see_node("windows", bench.now);
+        bench.service("web", &[VIP]);
+        for node in ["n1", "n2"] {
+            let group = Unanswered { why: reason(word, "so it is"), vips: [ip(VIP)].into_iter().collect() };
+            bench.whole_record(node, |record| record.unanswered = vec![group]);
+        }
+        bench.pass(SETTLE);
+        assert_eq!(bench.said(), [format!("web: {said}")]);
+        let page = include_str!("../../../docs/announcing.md");
+        assert!(page.contains(&format!("`{said}`")), "docs/announcing.md does not tell of {said}");
+        let message = bench.message("web");
+        assert!(message.contains("n1, n2: so it is") && message.contains(help), "{message}");
+        assert!(message.contains("windows: no speaker"), "{message}");
+    }
+}
+
+#[test]
+fn where_no_speaker_has_ever_spoken_the_configuration_is_told_once_and_no_service() {
+    let mut bench = Bench::new(&[]);
+    bench.announced.see_node("n1", bench.now);
+    bench.service("web", &[VIP]);
+    bench.service("api", &[V6]);
+    bench.pass(SETTLE);
+    assert_eq!(bench.said(), ["configuration: NoSpeakers"]);
+    bench.pass(s(100));
+    assert_eq!((bench.said(), bench.announced.deadline()), (NOTHING.map(String::from).into(), None));
+    // The first one speaks: it gets its while.
+    bench.record("n1", |_| ());
+    bench.pass(SETTLE);
+    assert_eq!(bench.said(), NOTHING);
+    bench.pass(PATIENCE - SETTLE);
+    assert_eq!(bench.said(), ["api: NotAnnounced", "web: NotAnnounced"]);
+}
+
+#[test]
+fn a_dead_speakers_record_and_that_of_a_node_that_is_gone_do_not_count() {
+    let mut bench = Bench::new(&["n1", "n2"]);
+    bench.service("web", &[VIP]);
+    bench.answers("n1", &[VIP], Cause::New, None);
+    bench.said();
+    // n1 has died, and n2 may not answer.
+    bench.record("n2", |eth0| eth0.peers.clear());
+    bench.pass(SETTLE);
+    assert_eq!(bench.said(), NOTHING);
+    bench.pass(PATIENCE);
+    assert_eq!(bench.said(), ["web: NotAnnounced"]);
+    assert!(bench.message("web").contains("n1: its speaker is not heard"), "{}", bench.message("web"));
+    bench.answers("n2", &[VIP], Cause::Dead, Some("n1"));
+    assert_eq!(bench.said(), ["web: Announced"]);
+    bench.announced.forget_node("n2", bench.now);
+    bench.pass(SETTLE);
+    assert_eq!(bench.said(), ["web: Announced"], "nobody doubts n1 any more");
+}
+
+#[test]
+fn a_new_leader_tells_nothing_of_what_was_before() {
+    let mut bench = Bench::new(&[]);
+    bench.announced = Announced::default();
+    bench.service("web", &[VIP]);
+    bench.answers("n1", &[VIP], Cause::Dead, Some("n2"));
+    bench.announced.see_node("n1", bench.now);
+    assert_eq!((bench.said(), bench.announced.words(&[ip(VIP)])), (NOTHING.map(String::from).into(), None));
+    bench.announced.listed(bench.now);
+    // The condition says so already: there is nothing to write.
+    assert_eq!(bench.said(), ["web: Announced"]);
+}
+
+#[test]
+fn a_nodes_warnings_are_told_on_it_and_on_what_it_announces() {
+    let mut bench = Bench::new(&["n1"]);
+    let strict = || vec![reason("StrictArpOff", "set ipvs.strictARP")];
+    bench.whole_record("n1", |record| record.warnings = strict());
+    assert_eq!(bench.said(), ["node n1: AnnouncingImpaired: set ipvs.strictARP"]);
+    bench.service("web", &[VIP]);
+    bench.answers("n1", &[VIP], Cause::New, None);
+    assert_eq!(bench.said(), ["web: Announced"], "no second Event on the node");
+    assert_eq!(bench.event("web"), Some(format!("Announced: {VIP} is answered for by n1; n1: set ipvs.strictARP")));
+}

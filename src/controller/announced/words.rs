@@ -1,0 +1,141 @@
+//! The words for what the speakers do, and for what they do not do and why.
+
+use super::speakers::{Speakers, Standing};
+use crate::cluster::{
+    events::{Severity, Telling},
+    record::{Cause, Reason},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
+
+/// So many nodes are named, of those for which one thing is so.
+const NAMED: usize = 5;
+
+/// What the condition says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// Whether it holds.
+    pub holds: bool,
+    /// The word for programs.
+    pub reason: &'static str,
+    /// The words for people.
+    pub message: String,
+}
+
+impl Words {
+    /// It is so: nothing that changes while it is.
+    pub fn announced() -> Self {
+        let message = "every address is answered for on the network".into();
+        Self { holds: true, reason: "Announced", message }
+    }
+
+    /// The Event that tells that it is not so.
+    pub fn warning(&self) -> Telling {
+        Telling { severity: Severity::Warning, reason: "NotAnnounced", note: self.message.clone() }
+    }
+}
+
+/// Reasons that can be every node's, what a Service says then, and what helps.
+const COMMON: [(&str, &str, &str); 5] = [
+    (
+        "ExcludedByLabel",
+        "AllNodesExcluded",
+        "take the label off a node, or set ignoreExcludeLabel: true in an announcement",
+    ),
+    (
+        "OutsideSubnets",
+        "OutsideSubnets",
+        "take addresses of the nodes' subnets, or name an interface in an announcement, such as interfaces: [eth0]",
+    ),
+    ("NotAllowed", "NotAllowed", "let an announcement of the pool select a node and an interface"),
+    (
+        "NoLocalEndpoint",
+        "NoLocalEndpoint",
+        "wait for a pod of the Service's to be ready, or set externalTrafficPolicy: Cluster",
+    ),
+    ("NoRecord", "NoSpeaker", "look at the DaemonSet landfall-speaker"),
+];
+
+/// Why nobody answers for `vip`, each reason once with the nodes that have it.
+pub fn why_not(vip: IpAddr, speakers: &Speakers) -> Words {
+    let no_record = Reason { reason: "NoRecord".into(), message: "no speaker has written a record".into() };
+    let silent = Reason { reason: "Silent".into(), message: "its speaker is not heard by the others any more".into() };
+    let unaware = Reason { reason: "Unaware".into(), message: "its speaker says nothing of the address".into() };
+    let mut groups: BTreeMap<&Reason, Vec<&str>> = BTreeMap::new();
+    for (node, standing) in speakers.standings(vip) {
+        let why = match standing {
+            Standing::NoRecord => &no_record,
+            Standing::Silent => &silent,
+            Standing::Unaware => &unaware,
+            Standing::Unable(why) => why,
+        };
+        groups.entry(why).or_default().push(node);
+    }
+    let said: Vec<String> = groups.iter().map(|(why, nodes)| format!("{}: {}", list(nodes), why.message)).collect();
+    // A node without a speaker, such as one with another system, is no reason beside others.
+    let words: BTreeSet<&str> = groups.keys().map(|why| why.reason.as_str()).collect();
+    let telling = words.iter().filter(|word| words.len() == 1 || **word != no_record.reason);
+    let telling: Vec<&str> = telling.copied().collect();
+    let is_common = |(word, ..): &&(&str, _, _)| telling == [*word];
+    let (reason, hint) = match COMMON.iter().find(is_common) {
+        Some((_, reason, hint)) => (*reason, format!(". What helps: {hint}")),
+        None => ("NotAnnounced", String::new()),
+    };
+    Words { holds: false, reason, message: format!("no node answers for {vip}: {}{hint}", said.join("; ")) }
+}
+
+fn list(nodes: &[&str]) -> String {
+    let named = nodes[..nodes.len().min(NAMED)].join(", ");
+    if nodes.len() > NAMED { format!("{named} and {} more", nodes.len() - NAMED) } else { named }
+}
+
+/// Who answers for a Service's addresses, as far as that is known.
+pub fn announced(vips: &[IpAddr], speakers: &Speakers) -> Option<Telling> {
+    let owners: Vec<_> = vips.iter().filter_map(|vip| Some((vip, speakers.owner(*vip)?))).collect();
+    let said: Vec<String> = owners.iter().map(|(vip, (node, _))| format!("{vip} is answered for by {node}")).collect();
+    let mut warnings: Vec<String> = owners
+        .iter()
+        .flat_map(|(_, (node, record))| record.warnings.iter().map(move |why| format!("{node}: {}", why.message)))
+        .collect();
+    warnings.sort();
+    warnings.dedup();
+    let severity = if warnings.is_empty() { Severity::Normal } else { Severity::Warning };
+    let note = [said.join(", ")].into_iter().chain(warnings).collect::<Vec<_>>().join("; ");
+    (!owners.is_empty()).then_some(Telling { severity, reason: "Announced", note })
+}
+
+/// An address has moved.
+pub fn owner_changed(vip: IpAddr, from: &str, to: &str, why: Cause) -> Telling {
+    let note = format!("{vip} has moved from {from} to {to}: {why}");
+    Telling { severity: Severity::Normal, reason: "OwnerChanged", note }
+}
+
+/// Many have.
+pub fn owner_changed_of_many(count: usize, from: &str, to: &str, why: Cause) -> Telling {
+    let note = format!("{count} addresses have moved from {from} to {to}: {why}");
+    Telling { severity: Severity::Normal, reason: "OwnerChanged", note }
+}
+
+/// Many are answered for, which nobody answered for.
+pub fn announced_many(count: usize, by: &str) -> Telling {
+    Telling {
+        severity: Severity::Normal,
+        reason: "Announced",
+        note: format!("{count} addresses are answered for by {by}"),
+    }
+}
+
+/// A node's settings break what it announces.
+pub fn warning(why: &Reason) -> Telling {
+    Telling { severity: Severity::Warning, reason: "AnnouncingImpaired", note: why.message.clone() }
+}
+
+/// Nobody announces anything.
+pub fn no_speakers() -> Telling {
+    let note = "no speaker has written a record in the namespace landfall-speakers, so nobody answers for the Services' addresses: \
+                look at the DaemonSet landfall-speaker"
+        .into();
+    Telling { severity: Severity::Warning, reason: "NoSpeakers", note }
+}
