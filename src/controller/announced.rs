@@ -297,26 +297,34 @@ impl Announced {
     /// The time is over that `vip` was given.
     fn is_due(&mut self, vip: IpAddr, now: Duration) {
         match self.stages.get(&vip) {
-            Some(Stage::Settling { since }) if *since + SETTLE <= now && !self.speakers.is_any() => {
-                // Nothing is to be said on each of thousands of Services.
-                if !std::mem::replace(&mut self.told_none, true) {
-                    self.tellings.push((Subject::Configuration, words::no_speakers()));
-                }
-            }
             Some(Stage::Settling { since }) if *since + SETTLE <= now => {
                 let at_last = *since + PATIENCE;
-                if now < at_last && self.speakers.standings(vip).any(|(_, standing)| standing == Standing::Unaware) {
+                if !self.speakers.is_any() {
+                    self.tell_none();
+                } else if now < at_last && self.is_somebody_unaware(vip) {
                     self.agenda.insert((at_last, vip));
                 } else {
                     self.fail(vip, now);
                 }
             }
-            Some(Stage::Not { words, said }) if *said + REFRESH <= now => {
-                if words::why_not(vip, &self.speakers) != **words {
-                    self.fail(vip, now);
-                }
+            Some(Stage::Not { words, said })
+                if *said + REFRESH <= now && words::why_not(vip, &self.speakers) != **words =>
+            {
+                self.fail(vip, now);
             }
             _ => {}
+        }
+    }
+
+    /// Whether a speaker has not said anything of `vip` yet.
+    fn is_somebody_unaware(&self, vip: IpAddr) -> bool {
+        self.speakers.standings(vip).any(|(_, standing)| standing == Standing::Unaware)
+    }
+
+    /// Without any speaker nothing is to be said on each of thousands of Services.
+    fn tell_none(&mut self) {
+        if !std::mem::replace(&mut self.told_none, true) {
+            self.tellings.push((Subject::Configuration, words::no_speakers()));
         }
     }
 

@@ -173,11 +173,11 @@ impl Crowd<'_> {
         })?;
         let mut tail = self.sandbox.audit_tail()?;
         self.services(async |api| api.carry_out(&decisions).await)?;
-        let requests = tail.next()?;
+        let requests = tail.read()?;
         let bare = run(requests.iter().filter(|request| is_status_patch(request)))?;
         self.release_by_hand()?;
 
-        tail.next()?;
+        tail.read()?;
         let start = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
         let requests = self.start_and_serve(services, &mut tail)?;
         let landfall = run(requests.iter().filter(|request| is_status_patch(request)))?;
@@ -210,7 +210,7 @@ impl Crowd<'_> {
     fn written(&self, services: usize, tail: &mut AuditTail) -> Result<Vec<Request>> {
         let mut all = Vec::new();
         wait_for("every Service to be written", LONG, || {
-            all.extend(tail.next()?.into_iter().filter(|request| request.user == CONTROLLER));
+            all.extend(tail.read()?.into_iter().filter(|request| request.user == CONTROLLER));
             let written = all.iter().filter(|request| is_status_patch(request)).count();
             ensure!(written >= services, "{written} of {services} are written");
             Ok(())
@@ -222,7 +222,7 @@ impl Crowd<'_> {
     fn asked_in(&self, time: Duration) -> Result<Vec<Request>> {
         let mut tail = self.sandbox.audit_tail()?;
         std::thread::sleep(time);
-        Ok(tail.next()?.into_iter().filter(|request| request.user == CONTROLLER).collect())
+        Ok(tail.read()?.into_iter().filter(|request| request.user == CONTROLLER).collect())
     }
 
     /// Patches of Services' statuses that have succeeded, by the API server's metrics.

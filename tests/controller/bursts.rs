@@ -72,7 +72,7 @@ fn burst(fault: impl FnOnce(&Cluster, &Process) -> Result<()>) -> Result<()> {
     let first = cluster.controller("first")?;
     let mut writes = 0;
     wait_for("the burst to begin", LONG, || {
-        let new = tail.next()?;
+        let new = tail.read()?;
         writes += new.iter().filter(|request| request.resource == "services/status" && request.code == 200).count();
         ensure!(writes >= 20, "{writes} writes");
         Ok(())

@@ -21,10 +21,11 @@ announcements:
 /// Waits until a node's speaker says in its record why the node announces nothing, in words with `why`; or that it does.
 fn wait_excluded(lab: &Lab, node: &str, why: Option<&str>) {
     wait_for(&format!("{node} to say {why:?}"), PATIENCE, || {
-        let said = lab.sandbox.record(node)?["excluded"].clone();
+        let said = lab.sandbox.record(node)?["unable"].clone();
+        let mut reasons = said.as_array().into_iter().flatten().filter_map(|reason| reason["message"].as_str());
         let right = match why {
-            Some(why) => said.as_str().is_some_and(|said| said.contains(why)),
-            None => said.is_null(),
+            Some(why) => reasons.any(|said| said.contains(why)),
+            None => reasons.next().is_none(),
         };
         ensure!(right, "it says {said}");
         Ok(())

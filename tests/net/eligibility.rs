@@ -99,9 +99,9 @@ fn an_owner_whose_node_is_excluded_or_whose_data_path_breaks_hands_over() {
         for (breaks, mends) in changes {
             owner.see([breaks]);
             other.report_until("the other has taken over", |record| owns(record, "eth0"));
-            owner.report_until("it says why", |record| is_off(record) && record.excluded.is_some());
+            owner.report_until("it says why", |record| is_off(record) && !record.unable.is_empty());
             owner.see([mends]);
-            owner.report_until("mended", |record| record.excluded.is_none());
+            owner.report_until("mended", |record| record.unable.is_empty());
             assert!(!owner.is_owner());
             (owner, other) = (other, owner);
         }

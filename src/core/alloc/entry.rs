@@ -112,12 +112,15 @@ impl Entry {
     pub fn hold(&mut self, held: Vec<Held>) -> bool {
         let is_same = self.held.len() == held.len() && self.held.iter().zip(&held).all(|(old, new)| old.is_like(new));
         let before = std::mem::replace(&mut self.held, held.into());
-        if !is_same && !(before.is_empty() && self.leaving.is_none()) {
+        if is_same {
+            return false;
+        }
+        if !before.is_empty() || self.leaving.is_some() {
             let leaving = &mut self.leaving.get_or_insert_default().held;
             leaving.extend(before);
             leaving.retain(|old| !self.held.iter().any(|new| new.address == old.address));
         }
-        !is_same
+        true
     }
 
     /// Whether its object shows what it holds and nothing that is leaving. No write of something else is on its way then,

@@ -189,8 +189,8 @@ impl Allocator {
     }
 
     fn adopt_all(&mut self) {
-        let claims = |entry: &&Box<Entry>| entry.service.managed || entry.is_recorded();
-        let mut claimants: Vec<&Service> = self.services.values().filter(claims).map(|entry| &*entry.service).collect();
+        let entries = self.services.values().filter(|entry| entry.service.managed || entry.is_recorded());
+        let mut claimants: Vec<&Service> = entries.map(|entry| &*entry.service).collect();
         claimants.sort_by_cached_key(|service| adopt::precedence(service));
         let keys: Vec<ServiceKey> = claimants.into_iter().map(|service| service.key.clone()).collect();
         for key in keys {

@@ -107,7 +107,7 @@ impl AuditTail {
     ///
     /// # Errors
     /// When the audit log cannot be read.
-    pub fn next(&mut self) -> Result<Vec<Request>> {
+    pub fn read(&mut self) -> Result<Vec<Request>> {
         let mut text = String::new();
         let mut log = File::open(&self.path).context("cannot read the audit log")?;
         log.seek(SeekFrom::Start(self.read))?;
@@ -126,7 +126,7 @@ impl Cluster {
     /// # Errors
     /// When the audit log cannot be read.
     pub fn audit(&self) -> Result<Vec<Request>> {
-        AuditTail { path: self.audit_path(), read: 0 }.next()
+        AuditTail { path: self.audit_path(), read: 0 }.read()
     }
 
     /// Follows the requests that are answered from now on.
