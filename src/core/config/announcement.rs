@@ -2,6 +2,7 @@
 
 use super::{
     Labels,
+    conflict::Conflict,
     diagnostic::{Fault, Position},
     fields::{Findings, Schema},
     preference::Preference,
@@ -24,6 +25,8 @@ pub struct Announcement {
     pub ignore_exclude_label: bool,
     /// The interfaces on which they announce: names, and patterns with `*` and `?`; empty: all suitable ones.
     pub interfaces: Vec<String>,
+    /// What is done about foreign hosts that use its addresses, if it says.
+    pub conflict: Option<Conflict>,
 }
 
 /// Which addresses an interface may announce; the greater allows more.
@@ -85,9 +88,17 @@ impl Announcement {
             }
             interfaces.push(pattern.to_owned());
         }
+        let conflict = Conflict::read(&fields, findings);
         let names = pools.iter().map(|(_, name, _)| (*name).to_owned()).collect();
-        let announcement =
-            Self { pools: names, service_selectors, node_selectors, preferred_nodes, ignore_exclude_label, interfaces };
+        let announcement = Self {
+            pools: names,
+            service_selectors,
+            node_selectors,
+            preferred_nodes,
+            ignore_exclude_label,
+            interfaces,
+            conflict,
+        };
         let pools = pools.into_iter().map(|(path, _, at)| (path, at)).collect();
         Read { announcement, pools }
     }
@@ -100,8 +111,8 @@ pub(super) struct Read {
 }
 
 const ANNOUNCEMENT: Schema = Schema {
-    known: &["pools", "serviceSelectors", "nodeSelectors", "preferredNodes", "ignoreExcludeLabel", "interfaces"],
-    future: &["conflict"],
+    known: &["pools", "serviceSelectors", "nodeSelectors", "preferredNodes", "ignoreExcludeLabel", "interfaces", "conflict"],
+    future: &[],
 };
 
 /// A name that the Linux kernel takes (15 bytes: IFNAMSIZ and its terminating zero), or a pattern for one.

@@ -6,6 +6,7 @@
 
 mod admission;
 mod announcement;
+mod conflict;
 mod diagnostic;
 mod duration;
 mod fields;
@@ -21,6 +22,7 @@ mod tree;
 
 pub use admission::{Admission, Barrier};
 pub use announcement::{Announcement, Reach};
+pub use conflict::{Conflict, Policy, Probe};
 pub use diagnostic::{Diagnostic, Errors, Fault, Position};
 pub use labels::Labels;
 pub use pool::{Pool, Sharing};
@@ -96,6 +98,12 @@ impl Config {
     /// The announcements that prefer some nodes, at most [`PREFERENCES`]. What a node weighs is told in this order.
     pub fn preferring(&self) -> impl Iterator<Item = &Announcement> {
         self.announcements.iter().filter(|announcement| !announcement.preferred_nodes.is_empty())
+    }
+
+    /// What is done about foreign hosts that use an address of the pool of this name: what the first of its announcements says
+    /// that says anything about it. All speakers find the same, whichever announcement lets them announce.
+    pub fn conflict(&self, pool: &str) -> Conflict {
+        self.announcements_for(pool).find_map(|announcement| announcement.conflict).unwrap_or_default()
     }
 
     /// What of the pool of this name an interface of a node with these labels may announce for some Service.

@@ -1,0 +1,432 @@
+//! Whether a foreign host uses a VIP: asked before the VIP is announced for the first time, and watched for from then on.
+//!
+//! One [`Watch`] for each interface. The caller tells which VIPs it claims, and what is said about them on the network; out
+//! comes whether to answer for them, what to send, and who is in the way.
+//!
+//! ```text
+//!  claim ─► probing ──────► answering ◄──────┐
+//!              │ in use         │ in use     │ a probe that nobody answers
+//!              ▼                ▼            │
+//!           silent         defend / ignore / yield ─► silent
+//! ```
+//! A VIP that is in use elsewhere is kept claimed and silent, so that one speaker of a segment looks after it and no other one
+//! takes its turn with the same result. Once a minute the foreign host is asked whether it still has it. A VIP that is
+//! released while it is in use rests here until nobody uses it any more, so that nobody else is given it.
+//!
+//! What another speaker says is no conflict: the election decides between speakers. Their stations are known by their
+//! heartbeats, and an unknown one counts as foreign only after a while.
+
+mod heard;
+mod probes;
+mod stations;
+mod timing;
+
+pub use heard::heard;
+
+use crate::{
+    addr::Family,
+    config::{Conflict, Policy, Probe},
+    wire::ethernet::MacAddr,
+};
+use probes::{Due, Probes};
+use stations::Stations;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    time::Duration,
+};
+use timing::{AGAIN, DEFEND, Schedule, UNKNOWN, random};
+
+/// More VIPs that others have announced are not remembered: these are probed first.
+const MOST_ANNOUNCED: usize = 65_536;
+/// More VIPs do not rest here: they are given out again, and then found in use again.
+const MOST_RESTING: usize = 64;
+
+/// What the network says about a VIP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heard {
+    /// The VIP.
+    pub vip: IpAddr,
+    /// The station that says it.
+    pub by: MacAddr,
+    /// What.
+    pub what: Word,
+}
+
+/// What a station says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// That it has the VIP.
+    Has,
+    /// That it would like to have it: it probes, too. IPv6's probes have a nonce.
+    Wants(Option<[u8; 6]>),
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Output {
+    /// Ask whether anybody has the VIP; for IPv6 with this nonce.
+    Probe(IpAddr, [u8; 6]),
+    /// Answer for it, and announce it.
+    Answer(IpAddr),
+    /// Announce it once, against the foreign host.
+    Defend(IpAddr),
+    /// Answer for it no longer; it stays claimed.
+    Silence(IpAddr),
+    /// A foreign host has it.
+    Found(IpAddr, Foreign),
+    /// None has it any more.
+    Over(IpAddr),
+}
+
+/// A foreign host that uses a VIP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Foreign {
+    /// Its station.
+    pub mac: MacAddr,
+    /// When it was found.
+    pub phase: Phase,
+}
+
+/// When a foreign host was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Before the VIP was ever announced.
+    Probe,
+    /// Afterwards.
+    Watch,
+}
+
+/// What is known of a VIP.
+#[derive(Debug)]
+struct Vip {
+    rule: Conflict,
+    /// Whether this speaker claims it; else it rests here.
+    claimed: bool,
+    answers: bool,
+    /// It has been announced in the cluster.
+    announced: bool,
+    foreign: Option<Foreign>,
+    /// A station that may be a speaker's, and since when.
+    unknown: Option<(MacAddr, Duration)>,
+    /// A round is over, and waits for the judgement of that station.
+    waits: bool,
+    /// When to probe again.
+    again: Option<Duration>,
+    defended: Option<Duration>,
+}
+
+/// What a VIP is on the agenda for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Duty {
+    /// Whether its unknown station is foreign.
+    Judge,
+    /// Whether its foreign host is still there.
+    Again,
+}
+
+/// The VIPs of one interface.
+#[derive(Debug)]
+pub struct Watch {
+    /// Tells this interface's random numbers from others'.
+    seed: u64,
+    stations: Stations,
+    vips: BTreeMap<IpAddr, Vip>,
+    /// VIPs that were heard announced by other speakers.
+    announced: BTreeSet<IpAddr>,
+    probes: Probes,
+    agenda: BTreeSet<(Duration, IpAddr, Duty)>,
+    out: Vec<Output>,
+}
+
+impl Watch {
+    /// Nothing known. `seed` differs from interface to interface.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            stations: Stations::default(),
+            vips: BTreeMap::new(),
+            announced: BTreeSet::new(),
+            probes: Probes::default(),
+            agenda: BTreeSet::new(),
+            out: Vec::new(),
+        }
+    }
+
+    /// The node's own interfaces have these hardware addresses.
+    pub fn set_ours(&mut self, ours: BTreeSet<MacAddr>) {
+        self.stations.set_ours(ours);
+    }
+
+    /// A speaker's heartbeat came from `mac`.
+    pub fn hear_speaker(&mut self, mac: MacAddr, now: Duration) {
+        self.stations.hear(mac, now);
+    }
+
+    /// This speaker claims `vip`. `announced`: it is known to have been announced in the cluster.
+    pub fn claim(&mut self, vip: IpAddr, rule: Conflict, announced: bool, now: Duration) -> Vec<Output> {
+        let announced = announced || self.announced.contains(&vip);
+        let known = self.vips.entry(vip).or_insert_with(|| Vip::new(rule));
+        known.claimed = true;
+        (known.rule, known.announced) = (rule, announced);
+        let needs_probe = !announced && rule.probe != Probe::Off;
+        if known.foreign.is_some() && needs_probe {
+            // It rests here, and is asked for already.
+        } else if needs_probe {
+            self.begin(vip, now);
+        } else {
+            self.answer(vip);
+        }
+        self.done()
+    }
+
+    /// What the configuration and the cluster say about a claimed VIP now.
+    pub fn tell(&mut self, vip: IpAddr, rule: Conflict, announced: bool) -> Vec<Output> {
+        let Some(known) = self.vips.get_mut(&vip).filter(|known| known.claimed) else { return Vec::new() };
+        let turned_off = rule.probe == Probe::Off && known.rule.probe != Probe::Off;
+        known.rule = rule;
+        known.announced |= announced;
+        let is_announced = announced && known.foreign.is_none();
+        if !known.answers && (turned_off || is_announced) {
+            self.answer(vip);
+        }
+        self.done()
+    }
+
+    /// Another speaker claims `vip` now, or this one is not to answer for it any more.
+    pub fn hand_over(&mut self, vip: IpAddr) {
+        let Some(known) = self.vips.remove(&vip) else { return };
+        self.probes.stop(vip);
+        if let Some((_, since)) = known.unknown {
+            self.agenda.remove(&(since + UNKNOWN, vip, Duty::Judge));
+        }
+        if let Some(again) = known.again {
+            self.agenda.remove(&(again, vip, Duty::Again));
+        }
+    }
+
+    /// No Service has `vip` any more. Where a foreign host has it, it rests here.
+    pub fn release(&mut self, vip: IpAddr) {
+        self.announced.remove(&vip);
+        let has_room = self.vips.values().filter(|known| !known.claimed).count() < MOST_RESTING;
+        match self.vips.get_mut(&vip) {
+            Some(known) if !known.claimed => {}
+            Some(Vip { claimed, answers, announced, foreign: Some(foreign), .. }) if has_room => {
+                (*claimed, *answers, *announced) = (false, false, false);
+                foreign.phase = Phase::Probe;
+            }
+            _ => self.hand_over(vip),
+        }
+    }
+
+    /// Of the VIPs that rest here only these matter any longer.
+    pub fn keep(&mut self, matters: impl Fn(IpAddr) -> bool) {
+        let resting = self.vips.iter().filter(|(vip, known)| !known.claimed && !matters(**vip));
+        let gone: Vec<IpAddr> = resting.map(|(vip, _)| *vip).collect();
+        gone.into_iter().for_each(|vip| self.hand_over(vip));
+    }
+
+    /// A station says something about a VIP that is wanted or rests here.
+    pub fn hear(&mut self, Heard { vip, by, what }: Heard, now: Duration) -> Vec<Output> {
+        if self.stations.is_ours(by) {
+        } else if self.stations.is_speaker(by, now) {
+            if what == Word::Has {
+                self.announced_by_another(vip);
+            }
+        } else if self.objects(vip, what) {
+            self.suspect(vip, by, now);
+        }
+        self.done()
+    }
+
+    /// Does what is due.
+    pub fn run(&mut self, now: Duration) -> Vec<Output> {
+        while let Some((at, vip, duty)) = self.agenda.first().copied().filter(|(at, ..)| *at <= now) {
+            self.agenda.remove(&(at, vip, duty));
+            match duty {
+                Duty::Judge => self.judge(vip, now),
+                Duty::Again => {
+                    if let Some(known) = self.vips.get_mut(&vip) {
+                        known.again = None;
+                    }
+                    self.probes.plan(vip, 0, now);
+                }
+            }
+        }
+        while let Some(due) = self.probes.next(now) {
+            self.probe(due, now);
+        }
+        self.done()
+    }
+
+    /// When [`Watch::run`] has something to do.
+    pub fn deadline(&self) -> Option<Duration> {
+        let agenda = self.agenda.first().map(|(at, ..)| *at);
+        agenda.into_iter().chain(self.probes.deadline()).min()
+    }
+
+    /// The VIPs that foreign hosts have.
+    pub fn found(&self) -> impl Iterator<Item = (IpAddr, Foreign)> {
+        self.vips.iter().filter_map(|(vip, known)| Some((*vip, known.foreign?)))
+    }
+
+    /// Whether anything about `vip` matters here, be it claimed or resting.
+    pub fn knows(&self, vip: IpAddr) -> bool {
+        self.vips.contains_key(&vip)
+    }
+
+    fn done(&mut self) -> Vec<Output> {
+        std::mem::take(&mut self.out)
+    }
+
+    /// A round begins.
+    fn begin(&mut self, vip: IpAddr, now: Duration) {
+        let Some(known) = self.vips.get(&vip) else { return };
+        let schedule = Schedule::of(known.rule.probe, Family::of(vip));
+        self.probes.plan(vip, 0, now + schedule.pause(0, random(self.seed, vip, 0)));
+    }
+
+    fn probe(&mut self, Due { vip, sent }: Due, now: Duration) {
+        let Some(known) = self.vips.get(&vip) else { return };
+        let schedule = Schedule::of(known.rule.probe, Family::of(vip));
+        if sent >= schedule.probes {
+            return self.settle(vip);
+        }
+        self.out.push(Output::Probe(vip, self.nonce(vip)));
+        self.probes.sent(now);
+        let sent = sent + 1;
+        self.probes.plan(vip, sent, now + schedule.pause(sent, random(self.seed, vip, sent)));
+    }
+
+    /// A round is over and nobody has objected, save perhaps one who is not known yet.
+    fn settle(&mut self, vip: IpAddr) {
+        let Some(known) = self.vips.get_mut(&vip) else { return };
+        known.waits = known.unknown.is_some();
+        if known.waits {
+            return;
+        }
+        if known.foreign.take().is_some() {
+            self.out.push(Output::Over(vip));
+        }
+        if known.claimed { self.answer(vip) } else { self.hand_over(vip) }
+    }
+
+    /// The VIP is answered for from now on.
+    fn answer(&mut self, vip: IpAddr) {
+        let Some(known) = self.vips.get_mut(&vip) else { return };
+        if !std::mem::replace(&mut known.answers, true) {
+            known.announced = true;
+            self.out.push(Output::Answer(vip));
+            if let Some(foreign) = &mut known.foreign {
+                foreign.phase = Phase::Watch;
+                self.out.push(Output::Found(vip, *foreign));
+            } else {
+                self.probes.stop(vip);
+            }
+        }
+    }
+
+    fn announced_by_another(&mut self, vip: IpAddr) {
+        if self.announced.len() < MOST_ANNOUNCED {
+            self.announced.insert(vip);
+        }
+        // Whoever takes over from a speaker does so at once.
+        if self.vips.get(&vip).is_some_and(|known| known.claimed && known.foreign.is_none()) {
+            self.answer(vip);
+        }
+    }
+
+    /// Whether what a foreign station says about `vip` stands against us. Its probe does while we probe, too (RFC 5227,
+    /// section 2.1.1); once we answer, it gets an answer. A probe of our own that came back does not (RFC 7527).
+    fn objects(&self, vip: IpAddr, what: Word) -> bool {
+        match what {
+            Word::Has => true,
+            Word::Wants(nonce) => {
+                nonce != Some(self.nonce(vip)) && self.vips.get(&vip).is_some_and(|known| !known.answers)
+            }
+        }
+    }
+
+    fn suspect(&mut self, vip: IpAddr, by: MacAddr, now: Duration) {
+        let Some(known) = self.vips.get_mut(&vip) else { return };
+        if known.foreign.is_some_and(|foreign| foreign.mac == by) {
+            self.contest(vip, by, now);
+        } else if known.unknown.is_none() {
+            known.unknown = Some((by, now));
+            self.agenda.insert((now + UNKNOWN, vip, Duty::Judge));
+        }
+    }
+
+    /// A station has been unknown long enough.
+    fn judge(&mut self, vip: IpAddr, now: Duration) {
+        let Some(known) = self.vips.get_mut(&vip) else { return };
+        let Some((mac, _)) = known.unknown.take() else { return };
+        if self.stations.is_speaker(mac, now) {
+            self.announced_by_another(vip);
+        } else if !self.stations.is_ours(mac) {
+            return self.contest(vip, mac, now);
+        }
+        if self.vips.get(&vip).is_some_and(|known| known.waits) {
+            self.settle(vip);
+        }
+    }
+
+    /// A foreign host has the VIP.
+    fn contest(&mut self, vip: IpAddr, mac: MacAddr, now: Duration) {
+        self.probes.stop(vip);
+        let Some(known) = self.vips.get_mut(&vip) else { return };
+        let phase = match known.foreign {
+            Some(foreign) => foreign.phase,
+            None if known.announced => Phase::Watch,
+            None => Phase::Probe,
+        };
+        let foreign = Foreign { mac, phase };
+        known.waits = false;
+        if known.foreign.replace(foreign) != Some(foreign) {
+            self.out.push(Output::Found(vip, foreign));
+        }
+        if let Some(before) = known.again.replace(now + AGAIN) {
+            self.agenda.remove(&(before, vip, Duty::Again));
+        }
+        self.agenda.insert((now + AGAIN, vip, Duty::Again));
+        match known.rule.policy {
+            _ if !known.answers => {}
+            Policy::Ignore => {}
+            Policy::Yield => {
+                known.answers = false;
+                self.out.push(Output::Silence(vip));
+            }
+            Policy::Defend => {
+                if known.defended.is_none_or(|defended| defended + DEFEND <= now) {
+                    known.defended = Some(now);
+                    self.out.push(Output::Defend(vip));
+                }
+            }
+        }
+    }
+
+    /// What tells our probes of `vip` from others'.
+    fn nonce(&self, vip: IpAddr) -> [u8; 6] {
+        let [a, b, c, d, e, f, ..] = random(self.seed, vip, u32::MAX).to_be_bytes();
+        [a, b, c, d, e, f]
+    }
+}
+
+impl Vip {
+    fn new(rule: Conflict) -> Self {
+        Self {
+            rule,
+            claimed: false,
+            answers: false,
+            announced: false,
+            foreign: None,
+            unknown: None,
+            waits: false,
+            again: None,
+            defended: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
