@@ -35,6 +35,8 @@ pub const SPEAKER: &str = "landfall-speaker";
 pub const FINALIZER: &str = "service.kubernetes.io/load-balancer-cleanup";
 /// Annotation, written by the controller only: the pools that a Service's addresses came from.
 pub const ALLOCATED_FROM: &str = "landfall.dev/allocated-from";
+/// Annotation, written by the controller only: which of a Service's addresses have been announced. These are not probed again.
+pub const ANNOUNCED_ADDRESSES: &str = "landfall.dev/announced-addresses";
 /// Condition of a Service: whether it has the addresses it asks for, else why not.
 pub const ALLOCATED: &str = "landfall.dev/Allocated";
 /// Condition of a Service: whether its addresses are answered for, else why not.

@@ -147,6 +147,7 @@ impl Service {
             share: share.map(Arc::new),
             record: annotation(names::ALLOCATED_FROM).map(ArcStr::from),
             foreign_status: addresses.len() != ingress.len(),
+            announced: announced_bits(&addresses, &announced_addresses(&metadata)),
             status: addresses,
             finalizer: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == names::FINALIZER),
             created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
@@ -201,6 +202,18 @@ impl Announced {
         let labels = metadata.labels.into_iter().flatten().collect();
         Self { key, uid: metadata.uid.unwrap_or_default(), labels, vips, recorded, local }
     }
+}
+
+/// A bit for each of the addresses that have been announced.
+fn announced_bits(addresses: &[IpAddr], announced: &[IpAddr]) -> u8 {
+    let bits = addresses.iter().take(8).enumerate();
+    bits.fold(0, |bits, (bit, address)| bits | u8::from(announced.contains(address)) << bit)
+}
+
+/// The addresses that the controller has seen announced, by its word. What cannot be read is none.
+fn announced_addresses(metadata: &ObjectMeta) -> Vec<IpAddr> {
+    let text = metadata.annotations.as_ref().and_then(|all| all.get(names::ANNOUNCED_ADDRESSES));
+    text.into_iter().flat_map(|text| text.split(',')).filter_map(|address| address.parse().ok()).collect()
 }
 
 const LOAD_BALANCER: &str = "LoadBalancer";

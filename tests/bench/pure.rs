@@ -81,6 +81,7 @@ fn service(number: usize, family: Family) -> Service {
         share: None,
         record: None,
         status: Box::default(),
+        announced: 0,
         foreign_status: false,
         finalizer: false,
     }

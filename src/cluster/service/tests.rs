@@ -51,6 +51,7 @@ fn a_service_is_projected_whole() {
         share: None,
         record: Some("default".into()),
         status: [ip("198.51.100.100"), ip("2001:db8::1")].into(),
+        announced: 0,
         foreign_status: false,
         finalizer: true,
     };
@@ -131,4 +132,20 @@ fn announced_are_recorded_addresses_alone() {
     assert_eq!(Announced::new(object(deleting)).vips.len(), 2);
     let cluster = |o: &mut Value| o["spec"]["externalTrafficPolicy"] = json!("Cluster");
     assert!(!Announced::new(object(cluster)).local);
+}
+
+#[test]
+fn what_was_announced_is_read_by_controller_and_speaker() {
+    let known = |o: &mut Value| {
+        o["metadata"]["annotations"]["landfall.dev/announced-addresses"] = json!("198.51.100.100,nonsense,2001:db8::1");
+    };
+    let expected = [ip("198.51.100.100"), ip("2001:db8::1")];
+    let service = Service::new(object(known), None).alloc;
+    assert!(expected.iter().all(|vip| service.was_announced(*vip)));
+    assert!(!service.was_announced(ip("198.51.100.101")));
+    let one = |o: &mut Value| {
+        o["metadata"]["annotations"]["landfall.dev/announced-addresses"] = json!("2001:db8::1");
+    };
+    let service = Service::new(object(one), None).alloc;
+    assert_eq!(expected.map(|vip| service.was_announced(vip)), [false, true]);
 }

@@ -19,6 +19,8 @@ pub(super) struct Entry {
     held: Box<[Held]>,
     leaving: Option<Box<Leaving>>,
     told: Told,
+    /// How often it has left an address to a foreign host.
+    pub moves: u8,
     /// Its places in the queues, while something could better it.
     pub ticket: Option<Box<Ticket>>,
 }
@@ -52,7 +54,7 @@ enum Told {
 
 impl Entry {
     pub fn new(service: Arc<Service>) -> Self {
-        Self { service, held: Box::default(), leaving: None, told: Told::Nothing, ticket: None }
+        Self { service, held: Box::default(), leaving: None, told: Told::Nothing, moves: 0, ticket: None }
     }
 
     /// What it holds: IPv4 first.

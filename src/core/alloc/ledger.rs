@@ -147,6 +147,11 @@ impl Ledger {
         self.reserved.get(&address)
     }
 
+    /// The addresses that foreign hosts use.
+    pub fn in_use(&self) -> impl Iterator<Item = IpAddr> {
+        self.reserved.iter().filter(|(_, by)| matches!(by, Reserve::InUse(_))).map(|(address, _)| *address)
+    }
+
     /// Who is at which address.
     pub fn tenants(&self) -> &Tenants {
         &self.tenants

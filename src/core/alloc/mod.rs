@@ -5,12 +5,13 @@
 //!
 //! What a Service holds is read once from its own status (`adopt`) and then kept here (`ledger`), so that neither a wiped
 //! status nor a late event moves an address. What it should hold is a pure function of its request, of what it holds and of
-//! what is free (`plan`, `supply`). Several may have one address (`sharing`, `tenants`). What a Service gives up stays its
+//! what is free (`plan`, `supply`). An address that a foreign host has is left, where no client knows it yet (`contested`). Several may have one address (`sharing`, `tenants`). What a Service gives up stays its
 //! own until its object shows that: writes overtake each other, and two Services must never show one address. Then it rests,
 //! and is remembered for whose it was (`memory`). Services that lack something wait (`waiting`), and are looked at again when
 //! what they wait for is there, or what decides about them changes.
 
 mod adopt;
+mod contested;
 mod entry;
 mod held;
 mod key;
@@ -46,6 +47,7 @@ use memory::Memory;
 use plan::Plan;
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
@@ -56,6 +58,8 @@ use waiting::{Ticket, Turn, Waiting, Want};
 pub struct Allocator {
     config: Option<Arc<Config>>,
     reserved: Arc<Reserved>,
+    /// What Services have left to foreign hosts that still use it.
+    left: BTreeSet<IpAddr>,
     /// What was remembered, until there is a ledger.
     memory: Option<Memory>,
     /// Until a configuration and the memory are known there is none, and nothing is given.
@@ -101,6 +105,8 @@ impl Allocator {
             }
             Event::Reserved(reserved) if reserved != self.reserved => {
                 self.reserved = reserved;
+                let is_in_use = |address: &IpAddr| matches!(self.reserved.get(address), Some(Reserve::InUse(_)));
+                self.left.retain(is_in_use);
                 self.rebuild(now, &mut decisions);
             }
             Event::Reserved(_) | Event::Passed => {}
@@ -270,8 +276,9 @@ impl Allocator {
             Some(ledger) => {
                 if adopt::adopt(entry, ledger) {
                     let namespace = self.namespaces.get(key.namespace());
+                    let plan = plan::plan(&entry.service, namespace, entry.held(), ledger);
                     let Plan { hold, shortfall, wants, lost } =
-                        plan::plan(&entry.service, namespace, entry.held(), ledger);
+                        contested::leave(plan, entry, namespace, ledger, &mut self.left);
                     hold.iter().for_each(|held| ledger.take(held, key));
                     let is_moved = entry.hold(hold);
                     lost.into_iter().for_each(|lost| entry.lose(lost));

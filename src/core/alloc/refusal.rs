@@ -197,6 +197,7 @@ impl Refusal {
             Self::UnknownPool { .. } => "UnknownPool",
             Self::OutsidePools { .. } => "AddressOutsidePools",
             Self::Excluded { .. } => "AddressExcluded",
+            Self::Reserved { by: Reserve::InUse(_), .. } => "AddressConflict",
             Self::Reserved { .. } => "AddressReserved",
             Self::Resting { .. } => "AddressResting",
             Self::Taken { .. } => "AddressInUse",

@@ -21,7 +21,7 @@ impl fmt::Display for Reserve {
         match self {
             Self::Node(name) => write!(f, "it is an address of the node {name}"),
             Self::Edge(subnet) => write!(f, "it is the network, broadcast or anycast address of the subnet {subnet}"),
-            Self::InUse(by) => write!(f, "{by} uses it on the network"),
+            Self::InUse(by) => write!(f, "a foreign host uses it on the network, {by}"),
         }
     }
 }

@@ -82,6 +82,8 @@ pub struct Service {
     pub record: Option<ArcStr>,
     /// The addresses in its status.
     pub status: Box<[IpAddr]>,
+    /// Which of these have been announced before, so that clients may know them: a bit for each, the lowest for the first.
+    pub announced: u8,
     /// The status has an entry that is no address (a hostname).
     pub foreign_status: bool,
     /// Whether it carries the finalizer, which other implementations use, too.
@@ -89,6 +91,12 @@ pub struct Service {
 }
 
 impl Service {
+    /// Whether clients may know `address`, which its status shows, as its own.
+    pub fn was_announced(&self, address: IpAddr) -> bool {
+        let shown = self.status.iter().position(|shown| *shown == address).and_then(|bit| u32::try_from(bit).ok());
+        shown.and_then(|bit| self.announced.checked_shr(bit)).is_some_and(|bits| bits & 1 == 1)
+    }
+
     /// What the user asked for.
     pub fn request(&self) -> &Request {
         static NOTHING: Request = Request { pool: None, addresses: Vec::new(), malformed: None };

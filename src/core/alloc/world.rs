@@ -42,6 +42,7 @@ pub(super) fn service(name: &str) -> Service {
         request: None,
         record: None,
         status: Box::default(),
+        announced: 0,
         foreign_status: false,
         finalizer: false,
     }
@@ -69,6 +70,11 @@ impl Service {
     pub(super) fn of(mut self, namespace: &str) -> Self {
         self.uid = format!("uid-{namespace}-{}", self.key.name()).into();
         self.key = ServiceKey::new(namespace, self.key.name());
+        self
+    }
+
+    pub(super) fn named(mut self, name: &str) -> Self {
+        (self.key, self.uid) = (key(name), format!("uid-{name}").into());
         self
     }
 
