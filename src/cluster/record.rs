@@ -71,6 +71,31 @@ pub struct Interface {
     /// The speakers that it hears.
     #[serde(default)]
     pub peers: Vec<String>,
+    /// The foreign hosts that use addresses of ours.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub conflicts: Vec<Conflict>,
+}
+
+/// A foreign host that uses an address of ours.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Conflict {
+    /// The address.
+    pub vip: IpAddr,
+    /// The host's link-layer address, as text.
+    pub mac: String,
+    /// When it was found.
+    pub phase: Phase,
+}
+
+/// When a foreign host was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// Before the address was ever announced: nobody announces it.
+    Probe,
+    /// Afterwards; also what only a newer version knows.
+    #[serde(other)]
+    Watch,
 }
 
 /// Why something is not as one would wish.
@@ -184,6 +209,13 @@ impl Record {
         let mut all = Addresses::default();
         self.interfaces.values().for_each(|interface| all.extend(&interface.owned));
         all
+    }
+
+    /// The foreign hosts that it finds to use addresses of ours, each with the interface.
+    pub fn conflicts(&self) -> impl Iterator<Item = (&str, &Conflict)> {
+        self.interfaces
+            .iter()
+            .flat_map(|(name, interface)| interface.conflicts.iter().map(move |conflict| (name.as_str(), conflict)))
     }
 
     /// How `vip` came to it last.

@@ -181,6 +181,8 @@ pub struct Announced {
     pub labels: Labels,
     /// The addresses in its status; empty where its type is not LoadBalancer.
     pub vips: Vec<IpAddr>,
+    /// Those that have been announced before.
+    pub announced: Vec<IpAddr>,
     /// The controller's record is on it: the addresses are Landfall's.
     pub recorded: bool,
     /// `externalTrafficPolicy: Local`: only a node with a usable endpoint may announce (KEP-1669).
@@ -199,8 +201,9 @@ impl Announced {
         };
         let local = spec.external_traffic_policy.as_deref() == Some("Local");
         let key = key(&metadata);
+        let announced = announced_addresses(&metadata);
         let labels = metadata.labels.into_iter().flatten().collect();
-        Self { key, uid: metadata.uid.unwrap_or_default(), labels, vips, recorded, local }
+        Self { key, uid: metadata.uid.unwrap_or_default(), labels, vips, announced, recorded, local }
     }
 }
 

@@ -5,10 +5,13 @@
 //! entry less than a second ago, and a lost one costs a client more than the take-over took), then every minute for
 //! switches that have forgotten the station. All together keep to a pace, first announcements before repeated ones.
 
-use crate::wire::{
-    arp,
-    ethernet::{Frame, MacAddr},
-    ndp,
+use crate::{
+    pace::Pace,
+    wire::{
+        arp,
+        ethernet::{Frame, MacAddr},
+        ndp,
+    },
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -43,15 +46,14 @@ pub struct Place {
 }
 
 /// The schedule of one node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Announcer {
     places: BTreeMap<Place, Next>,
     /// By time: not due yet.
     waiting: BTreeSet<(Duration, Place)>,
     /// By round, then time: due, and held back by the pace alone.
     ready: BTreeSet<(usize, Duration, Place)>,
-    /// When the pace's bucket would be full again: each announcement moves it on by [`PACE`].
-    full: Duration,
+    pace: Pace,
 }
 
 /// A place's next announcement.
@@ -62,11 +64,24 @@ struct Next {
     at: Duration,
 }
 
+impl Default for Announcer {
+    fn default() -> Self {
+        let pace = Pace::new(PACE, BURST);
+        Self { places: BTreeMap::new(), waiting: BTreeSet::new(), ready: BTreeSet::new(), pace }
+    }
+}
+
 impl Announcer {
     /// `place` was acquired: it is announced at once, whatever was planned for it.
     pub fn acquire(&mut self, place: Place, now: Duration) {
         self.release(place);
         self.plan(place, Next { round: 0, at: now });
+    }
+
+    /// `place` is announced once more, and then as seldom as before.
+    pub fn repeat(&mut self, place: Place, now: Duration) {
+        self.release(place);
+        self.plan(place, Next { round: GAPS.len() - 1, at: now });
     }
 
     /// `place` is not ours any more.
@@ -86,9 +101,9 @@ impl Announcer {
             }
         }
         let mut due = Vec::new();
-        while self.room_at() <= now {
+        while self.pace.room_at() <= now {
             let Some((round, _, place)) = self.ready.pop_first() else { break };
-            self.full = self.full.max(now) + PACE;
+            self.pace.take(now);
             self.plan(place, Next { round: (round + 1).min(GAPS.len() - 1), at: now + GAPS[round] });
             due.push(place);
         }
@@ -97,14 +112,9 @@ impl Announcer {
 
     /// When [`due`](Self::due) has something to say next.
     pub fn deadline(&self) -> Option<Duration> {
-        let waiting = self.waiting.first().map(|(at, _)| (*at).max(self.room_at()));
-        let ready = self.ready.first().map(|_| self.room_at());
+        let waiting = self.waiting.first().map(|(at, _)| (*at).max(self.pace.room_at()));
+        let ready = self.ready.first().map(|_| self.pace.room_at());
         [waiting, ready].into_iter().flatten().min()
-    }
-
-    /// From when on the pace has room for one announcement.
-    fn room_at(&self) -> Duration {
-        (self.full + PACE).saturating_sub(PACE * BURST)
     }
 
     fn plan(&mut self, place: Place, next: Next) {

@@ -144,6 +144,8 @@ pub struct Counters {
     pub answered: u64,
     /// Frames by which another station claimed an address of ours.
     pub claimed: u64,
+    /// Times that a foreign host was found to use an address of ours.
+    pub foreign: u64,
     /// Frames not answered, by reason.
     pub ignored: BTreeMap<Ignored, u64>,
 }

@@ -14,7 +14,7 @@ pub use inputs::{Inputs, Seen};
 use crate::cluster::node::Exclusion;
 use landfall_core::{
     alloc::ServiceKey,
-    config::{self, Announcement, Config, Labels, Reach},
+    config::{self, Announcement, Config, Conflict, Labels, Reach},
     elect::Wish,
     health::Broken,
 };
@@ -48,6 +48,10 @@ pub struct Vip {
     pub services: Vec<ServiceKey>,
     /// How much this node wants to answer for it, or why it must not.
     pub here: Result<Wish, NotHere>,
+    /// What is done about foreign hosts that use it.
+    pub conflict: Conflict,
+    /// It has been announced in the cluster before.
+    pub announced: bool,
     /// Where in [`Desired::scopes`] its scope is.
     scope: usize,
 }

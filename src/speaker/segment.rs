@@ -1,14 +1,21 @@
 //! One interface's part: its sockets, its election, and the VIPs that it answers for.
 //!
 //! Frames go in; answers go out at once, and what follows for the rest of the node goes to the LAN task as [`Change`]s.
+//! What the election gives the interface, the watch for foreign hosts (`conflicts`) lets it answer for.
+
+mod conflicts;
 
 use super::{
     desired::{Desired, Reaches},
     eligibility,
     holdings::{self, Holdings},
 };
-use crate::net::{Link, PacketSocket, Received, Traffic, is_link_down};
+use crate::{
+    cluster::record::Cause,
+    net::{Link, PacketSocket, Received, Traffic, is_link_down},
+};
 use landfall_core::{
+    conflict::Watch,
     elect::{Election, Identity, Ignored, Input, Now, Output, Released, Timing, Wish},
     responder::{self, Answer, Counters},
     wire::{
@@ -20,6 +27,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     io,
     net::IpAddr,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -37,10 +45,18 @@ const TELL: Duration = Duration::from_secs(60);
 /// What the LAN task has to do after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// The VIP is answered for from now on: it is to be announced.
+    /// The VIP is this speaker's to look after: questions for it are to come here.
+    Claimed(IpAddr),
+    /// It is answered for from now on: it is to be announced.
     Acquired(IpAddr),
-    /// It no longer is.
+    /// It is answered for no longer, and still claimed.
+    Silenced(IpAddr),
+    /// A foreign host claims it, too: it is to be announced once.
+    Contested(IpAddr),
+    /// It is not claimed any more.
     Released(IpAddr),
+    /// What foreign hosts are found to use has changed.
+    Foreign,
     /// It is answered for from another MAC than before: it is to be announced again.
     Moved(IpAddr),
     /// A speaker with this one's name is heard, whose boot id is this.
@@ -58,6 +74,9 @@ pub struct Losses {
     pub unsent: u64,
 }
 
+/// Why a VIP came here, and from which node.
+type Origin = (Cause, Option<String>);
+
 /// An interface on which this speaker takes part.
 pub struct Segment {
     link: Link,
@@ -65,8 +84,12 @@ pub struct Segment {
     identity: Identity,
     socket: PacketSocket,
     election: Election,
-    /// What was wanted of the election last.
+    watch: Watch,
+    /// What was wanted last, and what of that of the election.
+    desired: Arc<Desired>,
     wanted: BTreeMap<IpAddr, Wish>,
+    /// VIPs that are claimed here and not answered for: they are probed, or a foreign host has them.
+    silent: BTreeMap<IpAddr, Origin>,
     owned: HashSet<IpAddr>,
     holdings: Holdings,
     drained: bool,
@@ -79,12 +102,15 @@ pub struct Segment {
 
 impl Segment {
     /// Opens the interface. Its election starts with an empty memory: what the others claimed meanwhile is heard first.
-    pub fn open(link: Link, mac: MacAddr, identity: Identity, now: Now) -> io::Result<Self> {
+    pub fn open(link: Link, mac: MacAddr, identity: Identity, desired: Arc<Desired>, now: Now) -> io::Result<Self> {
         Ok(Self {
             socket: PacketSocket::open(link.index)?,
             election: Election::new(identity.clone(), Timing::default(), now),
+            watch: Watch::new(identity.boot),
             identity,
+            desired,
             wanted: BTreeMap::new(),
+            silent: BTreeMap::new(),
             owned: HashSet::new(),
             holdings: Holdings::default(),
             drained: false,
@@ -117,7 +143,12 @@ impl Segment {
         &self.owned
     }
 
-    /// The same, and how they came, for the record.
+    /// These, and those that it claims and does not answer for.
+    pub fn claimed(&self) -> impl Iterator<Item = IpAddr> {
+        self.owned.iter().chain(self.silent.keys()).copied()
+    }
+
+    /// Those that it answers for, and how they came, for the record.
     pub fn holdings(&self) -> &Holdings {
         &self.holdings
     }
@@ -134,7 +165,7 @@ impl Segment {
 
     /// When [`Segment::run`] is next due.
     pub fn deadline(&self) -> Option<Duration> {
-        self.election.deadline()
+        self.election.deadline().into_iter().chain(self.watch.deadline()).min()
     }
 
     /// Waits for a frame.
@@ -157,11 +188,13 @@ impl Segment {
     /// that no Service has any more, or another one.
     pub fn want(
         &mut self,
-        desired: &Desired,
+        desired: &Arc<Desired>,
         reaches: &Reaches,
         withdrawn: &BTreeSet<IpAddr>,
         now: Now,
     ) -> Vec<Change> {
+        self.desired = desired.clone();
+        withdrawn.iter().for_each(|vip| self.watch.release(*vip));
         let eligible = |(vip, wanted): (&IpAddr, &_)| {
             eligibility::eligible(&self.link, *vip, wanted, reaches)
                 .inspect_err(|why| debug!(interface = self.link.name, %vip, %why, "not answered for here"))
@@ -177,7 +210,9 @@ impl Segment {
         let new = self.wanted.iter().filter(|(vip, wish)| before.get(vip) != Some(wish) || withdrawn.contains(vip));
         let want = new.map(|(vip, wish)| Input::Want { vip: *vip, wish: *wish });
         let inputs: Vec<Input> = [weigh].into_iter().chain(withdraw).chain(unwant).chain(want).collect();
-        inputs.into_iter().flat_map(|input| self.elect(input, now)).collect()
+        let mut changes: Vec<Change> = inputs.into_iter().flat_map(|input| self.elect(input, now)).collect();
+        changes.extend(self.retell(now));
+        changes
     }
 
     /// Hands everything over.
@@ -227,7 +262,15 @@ impl Segment {
 
     /// Does what is due by now.
     pub fn run(&mut self, now: Now) -> Vec<Change> {
-        if self.deadline().is_some_and(|due| due <= now.mono) { self.elect(Input::Timer, now) } else { Vec::new() }
+        let mut changes = Vec::new();
+        if self.election.deadline().is_some_and(|due| due <= now.mono) {
+            changes.extend(self.elect(Input::Timer, now));
+        }
+        if self.watch.deadline().is_some_and(|due| due <= now.mono) {
+            let outputs = self.watch.run(now.mono);
+            changes.extend(self.obey(outputs, now));
+        }
+        changes
     }
 
     /// Sends a frame. One for which the queue has no room is counted: everything is said again later.
@@ -245,9 +288,14 @@ impl Segment {
 
     fn hear(&mut self, traffic: Traffic, frame: &[u8], now: Now) -> io::Result<Vec<Change>> {
         if traffic == Traffic::Heartbeat {
-            let parsed = Header::parse(frame).map_err(drop).and_then(|(_, rest)| Frame::parse(rest).map_err(drop));
+            let parsed = Header::parse(frame)
+                .map_err(drop)
+                .and_then(|(header, rest)| Ok((header.source, Frame::parse(rest).map_err(drop)?)));
             return Ok(match parsed {
-                Ok(frame) => {
+                Ok((source, frame)) => {
+                    if frame.cluster == self.identity.cluster {
+                        self.watch.hear_speaker(source, now.mono);
+                    }
                     let namesake = self.is_namesake(&frame).then_some(Change::Namesake(frame.boot));
                     let changes = self.elect(Input::Frame(frame), now);
                     changes.into_iter().chain(namesake).collect()
@@ -261,13 +309,9 @@ impl Segment {
         let reaction = responder::answer(frame, self.mac, |vip| self.owned.contains(&vip));
         self.counters.count(&reaction);
         match reaction {
-            Ok(Answer::Reply(reply)) => self.send(&reply)?,
-            Ok(Answer::Claimed { address, by }) => {
-                debug!(interface = self.link.name, vip = %address, %by, "another station claims an address of ours");
-            }
-            Err(_) => {}
+            Ok(Answer::Reply(reply)) => self.send(&reply).map(|()| Vec::new()),
+            Ok(Answer::Claimed { .. }) | Err(_) => Ok(self.overhear(frame, now)),
         }
-        Ok(Vec::new())
     }
 
     fn is_namesake(&self, frame: &Frame) -> bool {
@@ -286,16 +330,19 @@ impl Segment {
                     }
                 }
                 Output::Acquire { vip, epoch, why, from } => {
-                    let why = holdings::cause(why);
-                    info!(interface = self.link.name, %vip, epoch, %why, from = from.as_ref().map(|from| from.as_str()), "answering");
-                    self.owned.insert(vip);
-                    self.holdings.acquire(vip, why, from.map(|from| from.to_string()), now.wall);
-                    changes.push(Change::Acquired(vip));
+                    let (why, from) = (holdings::cause(why), from.map(|from| from.to_string()));
+                    debug!(interface = self.link.name, %vip, epoch, %why, from, "claimed");
+                    changes.extend(self.claim(vip, (why, from), now));
                 }
                 Output::Release { vip, why } => {
                     info!(interface = self.link.name, %vip, why = released(why), "no longer answering");
                     self.owned.remove(&vip);
+                    self.silent.remove(&vip);
                     self.holdings.release(vip);
+                    match why {
+                        Released::Withdrawn => self.watch.release(vip),
+                        Released::HandedOver | Released::NoSuccessor | Released::Outbid => self.watch.hand_over(vip),
+                    }
                     changes.push(Change::Released(vip));
                 }
                 Output::Drained => self.drained = true,

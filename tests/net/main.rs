@@ -8,6 +8,7 @@
 mod answers;
 mod capabilities;
 mod capture;
+mod conflicts;
 mod eligibility;
 mod groups;
 mod lan;

@@ -2,7 +2,7 @@
 
 use crate::{
     lan::{Host, LONG, Lan, NODE_MAC},
-    speaking::{VIP, owns, speaking},
+    speaking::{VIP, desired, owns, speaking},
 };
 use landfall::{
     net::{PacketSocket, links},
@@ -12,7 +12,10 @@ use landfall_core::{
     elect::{Election, Identity, Input, Now, Output, Timing, Wish},
     wire::{arp, ethernet::MacAddr, heartbeat::SpeakerName},
 };
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 const SECOND_MAC: &str = "02:00:00:00:00:0c";
 
@@ -62,7 +65,7 @@ fn one_step_hears_the_claims_that_wait_behind_a_flood_of_questions() {
         let identity = Identity { speaker: SpeakerName::new("n1").unwrap(), boot: 1, cluster: 1 };
         let mac = link.mac.unwrap();
         let before = received(&lan.node);
-        let mut segment = Segment::open(link, mac, identity, start).unwrap();
+        let mut segment = Segment::open(link, mac, identity, Arc::new(desired("n1")), start).unwrap();
         let sent = lan.client.block_on(async || {
             let socket = PacketSocket::open(index).unwrap();
             let question =

@@ -49,19 +49,46 @@ impl Speaking {
     pub fn is_owner(&self) -> bool {
         owns(&self.reported.borrow(), "eth0")
     }
+
+    /// Its last record.
+    pub fn record(&self) -> Record {
+        self.reported.borrow().clone()
+    }
 }
 
 /// One Service with the VIP; every node and interface may announce it.
 pub fn service(local: bool) -> Seen {
     let key = ServiceKey::new("default", "web");
-    let (uid, labels, vips) = ("1".into(), Labels::default(), vec![VIP.parse().unwrap()]);
-    Seen::Service(Change::Applied(Announced { key, uid, labels, vips, recorded: true, local }))
+    let (uid, labels, vips, announced) = ("1".into(), Labels::default(), vec![VIP.parse().unwrap()], Vec::new());
+    Seen::Service(Change::Applied(Announced { key, uid, labels, vips, announced, recorded: true, local }))
 }
 
 /// The configuration with the VIP's pool, and more lines of it.
 pub fn configuration(more: &str) -> Seen {
     let config = format!("pools: [{{name: a, addresses: [{VIP}]}}]\n{more}");
     Seen::Accepted(Change::Applied(Accepted { config: Some(config), cluster: Some("c".into()) }))
+}
+
+/// What the watches of a node's speaker tell first.
+fn first(node: &str) -> [Seen; 8] {
+    let node = Node { name: node.into(), labels: Labels::default(), excluded: None };
+    [
+        service(false),
+        Seen::Node(Change::Applied(node)),
+        configuration(""),
+        Seen::DataPath(Ok(())),
+        Seen::Service(Change::Synced),
+        Seen::Slice(Change::Synced),
+        Seen::Node(Change::Synced),
+        Seen::Accepted(Change::Synced),
+    ]
+}
+
+/// The table that these make.
+pub fn desired(node: &str) -> Desired {
+    let mut inputs = Inputs::default();
+    first(node).into_iter().for_each(|seen| inputs.apply(seen));
+    inputs.desired().unwrap()
 }
 
 /// Runs a speaker on each host, by its node's name, while `judge` looks on.
@@ -77,17 +104,7 @@ pub fn speaking(hosts: &[(&str, &Host)], judge: impl FnOnce(&mut [Speaking])) {
             let setup = Setup { speaker: SpeakerName::new(*name).unwrap(), desired, record, leave: leave.clone() };
             scope.spawn(move || host.block_on(async move || run(setup).await.unwrap()));
             let mut speaking = Speaking { inputs: Inputs::default(), wanted, reported };
-            let node = Node { name: (*name).into(), labels: Labels::default(), excluded: None };
-            speaking.see([
-                service(false),
-                Seen::Node(Change::Applied(node)),
-                configuration(""),
-                Seen::DataPath(Ok(())),
-                Seen::Service(Change::Synced),
-                Seen::Slice(Change::Synced),
-                Seen::Node(Change::Synced),
-                Seen::Accepted(Change::Synced),
-            ]);
+            speaking.see(first(name));
             speakers.push(speaking);
         }
         judge(&mut speakers);

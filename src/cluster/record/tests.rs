@@ -26,6 +26,7 @@ fn record() -> Record {
             vips: ips(&["198.51.100.100"]),
         }],
         peers: vec!["n3".into()],
+        conflicts: Vec::new(),
     };
     let eth1 = Interface { mac: "02:00:00:00:00:02".into(), unfit: Some(reason("NoCarrier")), ..Interface::default() };
     Record {
@@ -203,4 +204,20 @@ fn a_record_goes_with_its_first_part() {
     assembly.put(stored(&parts[0], 1));
     assembly.remove("n1");
     assert_eq!(assembly.put(stored(&parts[1], 1)), None);
+}
+
+#[test]
+fn a_conflict_is_written_and_read() {
+    let conflict = Conflict { vip: "198.51.100.100".parse().unwrap(), mac: "02:00:00:00:00:66".into(), phase: Phase::Probe };
+    let eth0 = Interface { conflicts: vec![conflict], ..Interface::default() };
+    let record = Record { interfaces: [("eth0".into(), eth0)].into(), ..Record::default() };
+    let text = record.encode();
+    assert!(
+        text.contains(r#""conflicts":[{"vip":"198.51.100.100","mac":"02:00:00:00:00:66","phase":"probe"}]"#),
+        "{text}"
+    );
+    assert_eq!(Record::decode(&text).unwrap(), record);
+    // What a newer version finds in some other way was found later than by a probe.
+    let newer = Record::decode(&text.replace(r#""probe""#, r#""rumour""#)).unwrap();
+    assert_eq!(newer.conflicts().next().unwrap().1.phase, Phase::Watch);
 }

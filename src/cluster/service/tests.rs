@@ -148,4 +148,5 @@ fn what_was_announced_is_read_by_controller_and_speaker() {
     };
     let service = Service::new(object(one), None).alloc;
     assert_eq!(expected.map(|vip| service.was_announced(vip)), [false, true]);
+    assert_eq!(Announced::new(object(known)).announced, expected);
 }

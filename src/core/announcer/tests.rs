@@ -29,6 +29,17 @@ fn a_vip_is_announced_at_once_thrice_more_and_every_minute() {
 }
 
 #[test]
+fn a_repetition_is_one_announcement_and_the_minutes_go_on_from_there() {
+    let mut announcer = Announcer::default();
+    let start = 5 * MINUTE;
+    announcer.acquire(place(1), start);
+    run(&mut announcer, start + 10_000 * MS);
+    announcer.repeat(place(1), start + 20_000 * MS);
+    let said: Vec<_> = run(&mut announcer, start + 150_000 * MS).into_iter().map(|(at, _)| at - start).collect();
+    assert_eq!(said, [20_000, 80_000, 140_000].map(|ms| ms * MS));
+}
+
+#[test]
 fn a_released_vip_is_silent() {
     let mut announcer = Announcer::default();
     announcer.acquire(place(1), MINUTE);

@@ -11,7 +11,7 @@ use crate::cluster::{
 use landfall_core::{
     addr::Family,
     alloc::ServiceKey,
-    config::{self, Config, Labels},
+    config::{self, Config, Conflict, Labels},
     elect::{Tier, Wish},
     health::Broken,
 };
@@ -100,6 +100,8 @@ impl Inputs {
         for service in self.services.values() {
             service.vips.iter().for_each(|vip| services.entry(*vip).or_default().push(service));
         }
+        let conflicts: Vec<Conflict> = config.pools.iter().map(|pool| config.conflict(&pool.name)).collect();
+        let orphan = config.conflict("");
         let mut scopes = Scopes::new(config, &here);
         let mut orphans = Vec::new();
         let vips = services.into_iter().map(|(address, services)| {
@@ -114,8 +116,10 @@ impl Inputs {
                 let tier = tiers.min().ok_or(NotHere::NoLocalEndpoint)?;
                 Ok(Wish { tier, preferences })
             });
+            let conflict = pool.map_or(orphan, |pool| conflicts[pool]);
+            let announced = services.iter().any(|service| service.announced.contains(&address));
             let services = services.iter().map(|service| service.key.clone()).collect();
-            (address, Vip { services, here, scope })
+            (address, Vip { services, here, conflict, announced, scope })
         });
         let vips = vips.collect();
         let scopes = scopes.all;

@@ -33,7 +33,8 @@ fn service(name: &str, vips: &[&str], local: bool) -> Seen {
 
 fn labelled(name: &str, vips: &[&str], local: bool, labels: Labels) -> Seen {
     let vips = vips.iter().map(|vip| vip.parse().unwrap()).collect();
-    let service = Announced { key: key(name), uid: name.into(), labels, vips, recorded: true, local };
+    let (uid, announced) = (name.into(), Vec::new());
+    let service = Announced { key: key(name), uid, labels, vips, announced, recorded: true, local };
     Seen::Service(Change::Applied(service))
 }
 
@@ -243,6 +244,7 @@ fn an_address_stays_announced_when_its_record_is_wiped_and_a_strangers_is_never_
             uid: uid.into(),
             labels: Labels::default(),
             vips,
+            announced: Vec::new(),
             recorded: false,
             local: false,
         };

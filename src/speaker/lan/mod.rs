@@ -239,15 +239,17 @@ impl Lan {
     fn carry_out(&mut self, interface: u32, changes: Vec<Change>, now: Now) {
         for change in changes {
             match change {
-                Change::Acquired(vip) => {
-                    self.join(interface, vip, now);
+                Change::Claimed(vip) => self.join(interface, vip, now),
+                Change::Acquired(vip) | Change::Moved(vip) => {
                     self.announcer.acquire(Place { interface, vip }, now.mono);
                 }
-                Change::Moved(vip) => self.announcer.acquire(Place { interface, vip }, now.mono),
+                Change::Contested(vip) => self.announcer.repeat(Place { interface, vip }, now.mono),
+                Change::Silenced(vip) => self.announcer.release(Place { interface, vip }),
+                Change::Foreign => {}
                 Change::Released(vip) => {
                     self.forget(interface, vip);
                     // An interface that was still open for it alone may be closed now.
-                    if self.segments.get(&interface).is_some_and(|segment| segment.owned().is_empty()) {
+                    if self.segments.get(&interface).is_some_and(|segment| segment.claimed().next().is_none()) {
                         self.retry = Some(now.mono);
                     }
                 }
@@ -297,7 +299,7 @@ impl Lan {
 
     fn close(&mut self, index: u32) {
         let Some(segment) = self.segments.remove(&index) else { return };
-        segment.owned().iter().for_each(|vip| self.forget(index, *vip));
+        segment.claimed().for_each(|vip| self.forget(index, vip));
         info!(interface = segment.link().name, "no longer listening");
     }
 }

@@ -66,26 +66,26 @@ impl Lan {
             }
             self.tell_segment(link, mac, (&desired, &reaches), withdrawn, now);
             // Of no use any more, once nothing is answered for there.
-            let is_idle = self.segments.get(index).is_some_and(|segment| segment.owned().is_empty());
+            let is_idle = self.segments.get(index).is_some_and(|segment| segment.claimed().next().is_none());
             if !is_segment && is_idle && !self.leaving {
                 self.close(*index);
             }
         }
         for (interface, vip) in std::mem::take(&mut self.unjoined) {
-            if self.segments.get(&interface).is_some_and(|segment| segment.owned().contains(&vip.into())) {
+            if self.segments.get(&interface).is_some_and(|segment| segment.claimed().any(|claimed| claimed == vip)) {
                 self.join(interface, vip.into(), now);
             }
         }
     }
 
-    fn open(&mut self, link: &Link, mac: MacAddr, desired: &Desired, now: Now) {
+    fn open(&mut self, link: &Link, mac: MacAddr, desired: &Arc<Desired>, now: Now) {
         // Whoever leaves begins nothing new.
         if self.leaving || self.siblings.contains_key(&link.index) {
             return;
         }
         let cluster = hash::cluster_id(&desired.cluster);
         let identity = Identity { speaker: self.speaker.clone(), boot: rand::random(), cluster };
-        match Segment::open(link.clone(), mac, identity, now) {
+        match Segment::open(link.clone(), mac, identity, desired.clone(), now) {
             Ok(segment) => {
                 info!(interface = link.name, %mac, "listening");
                 self.segments.insert(link.index, segment);
@@ -101,11 +101,12 @@ impl Lan {
         &mut self,
         link: &Link,
         mac: MacAddr,
-        (desired, reaches): (&Desired, &Reaches),
+        (desired, reaches): (&Arc<Desired>, &Reaches),
         withdrawn: &BTreeSet<IpAddr>,
         now: Now,
     ) {
         let Some(segment) = self.segments.get_mut(&link.index) else { return };
+        segment.set_ours(self.links.values().filter_map(|link| link.mac).collect());
         let mut changes = segment.update(link.clone(), mac);
         changes.extend(segment.want(desired, reaches, withdrawn, now));
         self.carry_out(link.index, changes, now);

@@ -6,13 +6,17 @@
 
 use super::Lan;
 use crate::{
-    cluster::record::{Interface, Reason, Record, Unanswered},
+    cluster::record::{Conflict, Interface, Phase, Reason, Record, Unanswered},
     net::{Settings, default_routes},
     speaker::{diagnosis, eligibility, reasons},
 };
-use landfall_core::elect::{Life, Now};
+use landfall_core::{
+    conflict::{self, Foreign},
+    elect::{Life, Now},
+};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     time::Duration,
 };
 
@@ -92,6 +96,7 @@ impl Lan {
             interface.peers.sort();
             interface.owned = segment.holdings().owned().clone();
             interface.moves = segment.holdings().moves().cloned().collect();
+            interface.conflicts = segment.foreign().map(found).collect();
         }
         (name.clone(), interface)
     }
@@ -106,4 +111,12 @@ impl Lan {
         };
         diagnosis::diagnose(&facts, |vip| desired.vips.contains_key(&vip))
     }
+}
+
+fn found((vip, Foreign { mac, phase }): (IpAddr, Foreign)) -> Conflict {
+    let phase = match phase {
+        conflict::Phase::Probe => Phase::Probe,
+        conflict::Phase::Watch => Phase::Watch,
+    };
+    Conflict { vip, mac: mac.to_string(), phase }
 }
