@@ -21,7 +21,7 @@ mod words;
 
 use crate::cluster::{
     events::Telling,
-    record::{Addresses, Cause, Record},
+    record::{Addresses, Cause, Phase, Record},
 };
 use landfall_core::{addr::Range, alloc::ServiceKey};
 use speakers::{Shift, Speakers, Standing};
@@ -67,6 +67,8 @@ enum Stage {
 #[derive(Debug, Default)]
 pub struct Announced {
     speakers: Speakers,
+    /// What foreign hosts use.
+    foreign: BTreeMap<IpAddr, Foreign>,
     /// Each address with each Service that has it.
     tenants: BTreeSet<(IpAddr, ServiceKey)>,
     /// Of all these addresses, once the records are listed.
@@ -131,6 +133,7 @@ impl Announced {
         if !std::mem::replace(&mut self.is_listed, true) {
             let vips: BTreeSet<IpAddr> = self.tenants.iter().map(|(vip, _)| *vip).collect();
             vips.into_iter().for_each(|vip| self.look(vip, now));
+            self.look_at_foreign(now);
         }
     }
 
@@ -138,6 +141,9 @@ impl Announced {
     pub fn pass(&mut self, now: Duration) {
         let silenced = self.speakers.judge(now);
         self.look_at_all(&silenced, now);
+        if !silenced.is_empty() {
+            self.look_at_foreign(now);
+        }
         while let Some((at, vip)) = self.agenda.first().copied().filter(|(at, _)| *at <= now) {
             self.agenda.remove(&(at, vip));
             self.is_due(vip, now);
@@ -171,17 +177,33 @@ impl Announced {
             return Some(Words { message, ..first.clone() });
         }
         let all = !stages.is_empty() && stages.iter().all(|stage| matches!(stage, Stage::Announced { .. }));
-        all.then(Words::announced)
+        let foreign = vips.iter().find_map(|vip| Some((*vip, self.foreign.get(vip)?)));
+        all.then(|| foreign.map_or_else(Words::announced, |(vip, foreign)| words::contested(vip, foreign)))
     }
 
     /// The Event for a Service whose condition came to say so.
     pub fn telling(&self, vips: &[IpAddr], words: &Words) -> Option<Telling> {
         let is_quiet = |vip| matches!(self.stages.get(vip), Some(Stage::Announced { quiet: true }));
         match words.holds {
+            true if words.reason == words::CONFLICT => Some(words.warning()),
             true if vips.iter().any(is_quiet) => None,
             true => words::announced(vips, &self.speakers),
             false => Some(words.warning()),
         }
+    }
+
+    /// Whether somebody answers for `vip`.
+    pub fn is_announced(&self, vip: IpAddr) -> bool {
+        matches!(self.stages.get(&vip), Some(Stage::Announced { .. }))
+    }
+
+    /// The addresses that foreign hosts have and nobody here answers for.
+    pub fn in_use(&self) -> Reserved {
+        let is_left = |(vip, foreign): &(&IpAddr, &Foreign)| {
+            foreign.phase == Phase::Probe && self.speakers.owner(**vip).is_none()
+        };
+        let reserve = |(vip, foreign): (&IpAddr, &Foreign)| (*vip, Reserve::InUse(foreign.seen.clone()));
+        self.foreign.iter().filter(is_left).map(reserve).collect()
     }
 
     fn tenants_of(&self, vip: IpAddr) -> impl Iterator<Item = &ServiceKey> {
@@ -210,6 +232,7 @@ impl Announced {
         }
         let silenced = self.speakers.judge(now);
         self.look_at_all(&silenced, now);
+        self.look_at_foreign(now);
         // Where nobody had spoken, the time begins now.
         if std::mem::take(&mut self.told_none) && self.speakers.is_any() {
             let waiting = self.stages.iter().filter(|(_, stage)| matches!(stage, Stage::Settling { .. }));
@@ -273,6 +296,22 @@ impl Announced {
         }
     }
 
+    /// What foreign hosts use may have changed. That is said at once.
+    fn look_at_foreign(&mut self, now: Duration) {
+        let foreign = self.speakers.foreign();
+        let before = std::mem::replace(&mut self.foreign, foreign);
+        let mut changed: BTreeSet<IpAddr> = before.keys().chain(self.foreign.keys()).copied().collect();
+        changed.retain(|vip| before.get(vip) != self.foreign.get(vip));
+        for vip in changed {
+            match self.stages.get(&vip) {
+                Some(Stage::Announced { .. }) => self.tell_tenants(vip),
+                Some(Stage::Not { .. }) => self.fail(vip, now),
+                Some(Stage::Settling { .. }) if self.foreign.contains_key(&vip) => self.fail(vip, now),
+                _ => {}
+            }
+        }
+    }
+
     fn settle(&mut self, vip: IpAddr, now: Duration) {
         self.set(vip, Some(Stage::Settling { since: now }));
         self.agenda.insert((now + SETTLE, vip));
@@ -301,15 +340,13 @@ impl Announced {
                 let at_last = *since + PATIENCE;
                 if !self.speakers.is_any() {
                     self.tell_none();
-                } else if now < at_last && self.is_somebody_unaware(vip) {
+                } else if now < at_last && !self.foreign.contains_key(&vip) && self.is_somebody_unaware(vip) {
                     self.agenda.insert((at_last, vip));
                 } else {
                     self.fail(vip, now);
                 }
             }
-            Some(Stage::Not { words, said })
-                if *said + REFRESH <= now && words::why_not(vip, &self.speakers) != **words =>
-            {
+            Some(Stage::Not { words, said }) if *said + REFRESH <= now && self.why_not(vip) != **words => {
                 self.fail(vip, now);
             }
             _ => {}
@@ -328,8 +365,13 @@ impl Announced {
         }
     }
 
+    fn why_not(&self, vip: IpAddr) -> Words {
+        let foreign = self.foreign.get(&vip).map(|foreign| words::in_use(vip, foreign));
+        foreign.unwrap_or_else(|| words::why_not(vip, &self.speakers))
+    }
+
     fn fail(&mut self, vip: IpAddr, now: Duration) {
-        let words = Box::new(words::why_not(vip, &self.speakers));
+        let words = Box::new(self.why_not(vip));
         self.set(vip, Some(Stage::Not { words, said: now }));
         self.tell_tenants(vip);
     }

@@ -14,7 +14,7 @@ use crate::cluster::{
     service::{Said, Service},
 };
 use k8s_openapi::jiff::Timestamp;
-use landfall_core::alloc::{Decision, Refusal};
+use landfall_core::alloc::{Decision, Refusal, Reserve};
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
 
@@ -80,12 +80,19 @@ pub fn plan(service: &Service, decision: Option<&Decision>, now: Timestamp) -> O
 }
 
 /// Plans the write by which `service`, with which everything else is as it should be, says whether its addresses are answered
-/// for. What is told then is the caller's to say.
-pub fn announce(service: &Service, words: &Announcement, now: Timestamp) -> Option<Value> {
+/// for, and which of them have been by now. What is told then is the caller's to say.
+pub fn announce(service: &Service, words: &Announcement, known: &[IpAddr], now: Timestamp) -> Option<Value> {
     let said = (if words.holds { "True" } else { "False" }, words.reason, words.message.clone());
-    let condition = change_condition(names::ANNOUNCED, service.announced, Some(&said), now)?;
-    let status = Map::from_iter([("conditions".to_owned(), json!([condition]))]);
-    Some(patch(service, Map::new(), status))
+    let condition = change_condition(names::ANNOUNCED, service.announced, Some(&said), now);
+    let (mut metadata, mut status) = (Map::new(), Map::new());
+    if known.iter().any(|vip| !service.alloc.was_announced(*vip)) {
+        let known = known.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        metadata.insert("annotations".into(), json!({names::ANNOUNCED_ADDRESSES: known}));
+    }
+    if let Some(condition) = condition {
+        status.insert("conditions".into(), json!([condition]));
+    }
+    (!metadata.is_empty() || !status.is_empty()).then(|| patch(service, metadata, status))
 }
 
 /// The patch, with its preconditions: the object that was looked at, in the version that was looked at.
@@ -149,7 +156,11 @@ fn change_holding(
         metadata.insert("$deleteFromPrimitiveList/finalizers".into(), json!([names::FINALIZER]));
     }
     if service.alloc.record.as_deref() != record {
-        metadata.insert("annotations".into(), json!({names::ALLOCATED_FROM: record}));
+        let mut annotations = Map::from_iter([(names::ALLOCATED_FROM.to_owned(), json!(record))]);
+        if record.is_none() && service.alloc.announced != 0 {
+            annotations.insert(names::ANNOUNCED_ADDRESSES.into(), Value::Null);
+        }
+        metadata.insert("annotations".into(), Value::Object(annotations));
     }
     let Some(addresses) = addresses else { return };
     if !(service.vips_alone && *service.alloc.status == *addresses) {
@@ -203,7 +214,11 @@ fn tell(decision: &Decision, moved: bool, judged: bool) -> Option<Telling> {
 
 /// What is told of a loss.
 pub fn loss(refusal: &Refusal) -> Telling {
-    let reason = if matches!(refusal, Refusal::Unshareable { .. }) { "SharingLost" } else { "AllocationFailed" };
+    let reason = match refusal {
+        Refusal::Unshareable { .. } => "SharingLost",
+        Refusal::Reserved { by: Reserve::InUse(_), .. } => "AddressConflict",
+        _ => "AllocationFailed",
+    };
     Telling { severity: Severity::Warning, reason, note: refusal.to_string() }
 }
 

@@ -24,7 +24,7 @@ use crate::cluster::{
 use arcstr::ArcStr;
 use k8s_openapi::jiff::Timestamp;
 use landfall_core::{
-    alloc::{Allocator, Decision, Event, Rest, ServiceKey},
+    alloc::{Allocator, Decision, Event, Reserved, Rest, ServiceKey},
     config::Config,
 };
 use std::{
@@ -48,6 +48,8 @@ pub struct State {
     /// Records of which not all parts have come.
     records: Assembly,
     announced: Announced,
+    /// What foreign hosts use, as the allocator knows it.
+    in_use: Reserved,
     config: Option<Arc<Config>>,
     /// What is to be told without a write.
     to_tell: Vec<(About, Telling)>,
@@ -106,6 +108,7 @@ impl State {
             hosts: Hosts::default(),
             records: Assembly::default(),
             announced: Announced::default(),
+            in_use: Reserved::default(),
             config: None,
             to_tell: Vec::new(),
             overlaps: BTreeSet::new(),
@@ -187,7 +190,9 @@ impl State {
     /// Tells the allocator what is never handed out, once all that says so is listed.
     fn reserve(&mut self, wall: Timestamp) {
         if self.listed.nodes && self.listed.records {
-            self.decide(Event::Reserved(Arc::new(self.hosts.reserved())), wall);
+            let mut reserved = self.in_use.clone();
+            reserved.extend(self.hosts.reserved());
+            self.decide(Event::Reserved(Arc::new(reserved)), wall);
             self.begin(wall);
         }
     }

@@ -38,7 +38,7 @@ impl Cluster {
         self.sandbox.apply(&node.to_string()).map(drop)
     }
 
-    fn write(&self, parts: &[Part]) -> Result<()> {
+    pub fn write(&self, parts: &[Part]) -> Result<()> {
         let map = |part: &Part| {
             json!({
                 "apiVersion": "v1", "kind": "ConfigMap",
@@ -54,7 +54,7 @@ impl Cluster {
     }
 
     /// Waits until the Service says so of its addresses, and gives it.
-    fn expect_announced(&self, name: &str, status: &str, reason: &str) -> Result<Value> {
+    pub fn expect_announced(&self, name: &str, status: &str, reason: &str) -> Result<Value> {
         wait_for(&format!("{name} to say {status}, {reason}"), SOON, || {
             let service = self.get(name)?;
             let condition = announced(&service).with_context(|| format!("no condition: {service:#}"))?;

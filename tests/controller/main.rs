@@ -6,6 +6,7 @@ mod allocation;
 mod announced;
 mod bursts;
 mod configuration;
+mod conflicts;
 mod leading;
 mod rights;
 mod rules;

@@ -7,7 +7,7 @@ use crate::{lab::Lab, objects::service};
 const EXCLUDE: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 
 /// Waits until the Service says so of its addresses, and gives the words.
-fn wait_announced(lab: &Lab, name: &str, status: &str, reason: &str) -> String {
+pub fn wait_announced(lab: &Lab, name: &str, status: &str, reason: &str) -> String {
     let condition = |service: &Value| {
         let conditions = service["status"]["conditions"].as_array()?;
         conditions.iter().find(|condition| condition["type"] == "landfall.dev/Announced").cloned()

@@ -9,6 +9,7 @@ mod sight;
 
 mod announced;
 mod configuration;
+mod conflicts;
 mod eligibility;
 mod failover;
 mod ingress;

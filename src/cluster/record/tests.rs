@@ -208,7 +208,8 @@ fn a_record_goes_with_its_first_part() {
 
 #[test]
 fn a_conflict_is_written_and_read() {
-    let conflict = Conflict { vip: "198.51.100.100".parse().unwrap(), mac: "02:00:00:00:00:66".into(), phase: Phase::Probe };
+    let conflict =
+        Conflict { vip: "198.51.100.100".parse().unwrap(), mac: "02:00:00:00:00:66".into(), phase: Phase::Probe };
     let eth0 = Interface { conflicts: vec![conflict], ..Interface::default() };
     let record = Record { interfaces: [("eth0".into(), eth0)].into(), ..Record::default() };
     let text = record.encode();

@@ -4,7 +4,7 @@
 //! a newer record that it does not hear it, while it says that it hears the neighbour: two that live agree on that.
 
 use super::SETTLE;
-use crate::cluster::record::{Addresses, Interface, Reason, Record};
+use crate::cluster::record::{Addresses, Interface, Phase, Reason, Record};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -54,6 +54,15 @@ pub enum Standing<'a> {
     Unaware,
 }
 
+/// A foreign host that uses an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// Its link-layer address and where it was seen, in words.
+    pub seen: String,
+    /// When it was found.
+    pub phase: Phase,
+}
+
 impl Speakers {
     /// A node is there. Says whether that is news.
     pub fn see_node(&mut self, node: &str) -> Option<Shift> {
@@ -96,6 +105,7 @@ impl Speakers {
             let silent = speaker.doubted.is_some_and(|since| since + SETTLE <= now);
             if std::mem::replace(&mut speaker.silent, silent) != silent {
                 changed.extend(&speaker.owned);
+                changed.extend(&speaker.record.conflicts().map(|(_, conflict)| conflict.vip).collect());
             }
         }
         changed
@@ -105,6 +115,18 @@ impl Speakers {
     pub fn deadline(&self) -> Option<Duration> {
         let doubted = self.known.values().filter(|speaker| !speaker.silent).filter_map(|speaker| speaker.doubted);
         doubted.min().map(|since| since + SETTLE)
+    }
+
+    /// The foreign hosts that are found to use addresses: of several for one address the first by node.
+    pub fn foreign(&self) -> BTreeMap<IpAddr, Foreign> {
+        let mut all = BTreeMap::new();
+        for (node, speaker) in self.known.iter().filter(|(node, _)| self.counts(node)) {
+            for (interface, conflict) in speaker.record.conflicts() {
+                let seen = format!("{}, on {interface} of the node {node}", conflict.mac);
+                all.entry(conflict.vip).or_insert(Foreign { seen, phase: conflict.phase });
+            }
+        }
+        all
     }
 
     /// Whether any node has a record.

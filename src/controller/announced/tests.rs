@@ -1,5 +1,5 @@
 use super::*;
-use crate::cluster::record::{Interface, Move, Reason, Unanswered};
+use crate::cluster::record::{Conflict, Interface, Move, Reason, Unanswered};
 use k8s_openapi::jiff::Timestamp;
 
 /// A leader's view, and its clock.
@@ -330,4 +330,61 @@ fn a_nodes_warnings_are_told_on_it_and_on_what_it_announces() {
     bench.answers("n1", &[VIP], Cause::New, None);
     assert_eq!(bench.said(), ["web: Announced"], "no second Event on the node");
     assert_eq!(bench.event("web"), Some(format!("Announced: {VIP} is answered for by n1; n1: set ipvs.strictARP")));
+}
+
+impl Bench {
+    /// A speaker finds a foreign host.
+    fn finds(&mut self, node: &str, vip: &str, phase: Phase) {
+        self.record(node, |eth0| {
+            eth0.conflicts.push(Conflict { vip: ip(vip), mac: "02:00:00:00:00:66".into(), phase })
+        });
+    }
+}
+
+#[test]
+fn a_foreign_host_that_a_probe_finds_is_told_at_once_and_the_allocator_hears_of_it() {
+    let mut bench = Bench::new(&["n1", "n2"]);
+    bench.service("web", &["198.51.100.100"]);
+    bench.finds("n1", "198.51.100.100", Phase::Probe);
+    assert_eq!(bench.said(), ["web: AddressConflict"]);
+    let message = bench.message("web");
+    assert!(message.contains("02:00:00:00:00:66, on eth0 of the node n1"), "{message}");
+    assert_eq!(bench.event("web").unwrap(), format!("AddressConflict: {message}"));
+    let reserved = bench.announced.in_use();
+    assert!(matches!(&reserved[&ip("198.51.100.100")], Reserve::InUse(by) if by.contains("02:00:00:00:00:66")));
+    // It goes, and the address is answered for.
+    bench.record("n1", |eth0| eth0.conflicts.clear());
+    bench.answers("n1", &["198.51.100.100"], Cause::New, None);
+    assert!(bench.announced.in_use().is_empty());
+    assert_eq!(bench.said(), ["web: Announced"]);
+}
+
+#[test]
+fn a_foreign_host_beside_an_owner_is_told_and_takes_nothing_from_anybody() {
+    let mut bench = Bench::new(&["n1", "n2"]);
+    bench.service("web", &["198.51.100.100"]);
+    bench.answers("n1", &["198.51.100.100"], Cause::New, None);
+    bench.said();
+    bench.finds("n1", "198.51.100.100", Phase::Watch);
+    assert_eq!(bench.said(), ["web: AddressConflict"]);
+    assert!(bench.announced.words(&bench.vips[&key("web")]).unwrap().holds);
+    assert!(bench.event("web").unwrap().starts_with("AddressConflict: "));
+    assert!(bench.announced.in_use().is_empty() && bench.announced.is_announced(ip("198.51.100.100")));
+    // It is yielded to.
+    bench.stops("n1");
+    assert_eq!(bench.said(), [""; 0], "the address settles");
+    bench.pass(SETTLE);
+    assert_eq!(bench.said(), ["web: AddressConflict"]);
+    assert!(!bench.announced.words(&bench.vips[&key("web")]).unwrap().holds);
+    assert!(bench.announced.in_use().is_empty(), "clients may know it: it is nobody else's");
+}
+
+#[test]
+fn what_a_node_that_is_gone_found_counts_no_more() {
+    let mut bench = Bench::new(&["n1", "n2"]);
+    bench.service("web", &["198.51.100.100"]);
+    bench.finds("n1", "198.51.100.100", Phase::Probe);
+    assert_eq!(bench.announced.in_use().len(), 1);
+    bench.announced.forget_node("n1", bench.now);
+    assert!(bench.announced.in_use().is_empty());
 }

@@ -1,6 +1,6 @@
 //! The words for what the speakers do, and for what they do not do and why.
 
-use super::speakers::{Speakers, Standing};
+use super::speakers::{Foreign, Speakers, Standing};
 use crate::cluster::{
     events::{Severity, Telling},
     record::{Cause, Reason},
@@ -31,11 +31,15 @@ impl Words {
         Self { holds: true, reason: "Announced", message }
     }
 
-    /// The Event that tells that it is not so.
+    /// The Event that tells that it is not so, or that a foreign host claims the same.
     pub fn warning(&self) -> Telling {
-        Telling { severity: Severity::Warning, reason: "NotAnnounced", note: self.message.clone() }
+        let reason = if self.reason == CONFLICT { CONFLICT } else { "NotAnnounced" };
+        Telling { severity: Severity::Warning, reason, note: self.message.clone() }
     }
 }
+
+/// A foreign host uses an address.
+pub const CONFLICT: &str = "AddressConflict";
 
 /// Reasons that can be every node's, what a Service says then, and what helps.
 const COMMON: [(&str, &str, &str); 5] = [
@@ -89,6 +93,24 @@ pub fn why_not(vip: IpAddr, speakers: &Speakers) -> Words {
 fn list(nodes: &[&str]) -> String {
     let named = nodes[..nodes.len().min(NAMED)].join(", ");
     if nodes.len() > NAMED { format!("{named} and {} more", nodes.len() - NAMED) } else { named }
+}
+
+/// A foreign host has `vip`, and nobody answers for it.
+pub fn in_use(vip: IpAddr, Foreign { seen, .. }: &Foreign) -> Words {
+    let message = format!(
+        "{vip} is not answered for while a foreign host uses it: {seen}. What helps: take the address from that host, or exclude it \
+         from its pool; it is asked for once a minute"
+    );
+    Words { holds: false, reason: CONFLICT, message }
+}
+
+/// A foreign host claims `vip`, which is answered for.
+pub fn contested(vip: IpAddr, Foreign { seen, .. }: &Foreign) -> Words {
+    let message = format!(
+        "{vip} is answered for on the network, and a foreign host uses it, too, so that clients may reach that one: {seen}. What \
+         helps: take the address from that host"
+    );
+    Words { holds: true, reason: CONFLICT, message }
 }
 
 /// Who answers for a Service's addresses, as far as that is known.

@@ -247,18 +247,18 @@ fn whether_it_is_announced_is_a_write_of_that_condition_alone() {
         |condition| json!({"metadata": {"uid": "u1", "resourceVersion": "42"}, "status": {"conditions": [condition]}});
     let not = || condition("False", "NoLocalEndpoint", "no node answers");
     for before in [allocated as fn(&mut Value), announced] {
-        assert_eq!(announce(&service(before), &words, now()), Some(expected(not())));
+        assert_eq!(announce(&service(before), &words, &[], now()), Some(expected(not())));
     }
     let is = condition("True", "Announced", "every address is answered for on the network");
-    assert_eq!(announce(&service(allocated), &Announcement::announced(), now()), Some(expected(is)));
-    assert_eq!(announce(&service(announced), &Announcement::announced(), now()), None);
+    assert_eq!(announce(&service(allocated), &Announcement::announced(), &[], now()), Some(expected(is)));
+    assert_eq!(announce(&service(announced), &Announcement::announced(), &[], now()), None);
     // The same, for another reason: the time of the change stays.
     let failing = |object: &mut Value| {
         announced(object);
         object["status"]["conditions"][1] = not();
     };
     let other = Announcement { message: "no node answers: n1".into(), ..words };
-    let patch = announce(&service(failing), &other, now()).unwrap();
+    let patch = announce(&service(failing), &other, &[], now()).unwrap();
     assert!(patch["status"]["conditions"][0]["lastTransitionTime"].is_null(), "{patch:#}");
 }
 
@@ -276,4 +276,21 @@ fn what_has_no_address_of_ours_does_not_say_whether_it_is_announced() {
     assert_eq!(moved.patch["status"]["conditions"].as_array().unwrap().len(), 1);
     assert_eq!(plan(&service(announced), Some(&assign(&[VIP], None)), now()), None);
     assert_eq!(plan(&service(announced), None, now()), None);
+}
+
+#[test]
+fn addresses_that_were_announced_are_known_with_the_same_write_and_forgotten_with_the_release() {
+    let vip: IpAddr = VIP.parse().unwrap();
+    let words = Announcement::announced();
+    let patch = announce(&service(allocated), &words, &[vip], now()).unwrap();
+    assert_eq!(patch["metadata"]["annotations"], json!({"landfall.dev/announced-addresses": VIP}));
+    assert_eq!(patch["status"]["conditions"][0]["status"], "True");
+    let known = |object: &mut Value| {
+        announced(object);
+        object["metadata"]["annotations"]["landfall.dev/announced-addresses"] = json!(VIP);
+    };
+    assert_eq!(announce(&service(known), &words, &[vip], now()), None);
+    let released = plan(&service(known), Some(&release(&[VIP])), now()).unwrap().patch;
+    let both = json!({"landfall.dev/allocated-from": null, "landfall.dev/announced-addresses": null});
+    assert_eq!(released["metadata"]["annotations"], both);
 }

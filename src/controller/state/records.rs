@@ -1,4 +1,5 @@
-//! What the leader learns from the speakers' records: subnets' edges for the allocator, and whether Services are announced.
+//! What the leader learns from the speakers' records: subnets' edges and addresses in use for the allocator, and whether Services
+//! are announced.
 
 use super::{
     super::{
@@ -14,7 +15,7 @@ use crate::cluster::{
 };
 use k8s_openapi::jiff::Timestamp;
 use landfall_core::alloc::Decision;
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 use tracing::warn;
 
 impl State {
@@ -35,6 +36,7 @@ impl State {
         if is_news {
             self.reserve(wall);
         }
+        self.see_conflicts(wall);
     }
 
     /// Says whether what is never handed out may have changed.
@@ -58,6 +60,7 @@ impl State {
     /// Time has passed: which Services want another look now, and what is to be told.
     pub(super) fn pass_announced(&mut self, wall: Timestamp) {
         self.announced.pass(since_1970(wall));
+        self.see_conflicts(wall);
         self.announced.news().iter().for_each(|key| self.look(key, false, wall));
         for (subject, telling) in self.announced.tellings() {
             let about = match subject {
@@ -81,7 +84,24 @@ impl State {
     ) -> Option<Plan> {
         let Some(Decision::Assign { .. }) = decision else { return None };
         let words = self.announced.words(service.vips())?;
-        let patch = announce(service, &words, wall)?;
-        Some(Plan { patch, telling: self.announced.telling(service.vips(), &words) })
+        let known: Vec<IpAddr> = service.vips().iter().copied().filter(|vip| self.is_known(service, *vip)).collect();
+        let patch = announce(service, &words, &known, wall)?;
+        // That another of its addresses is known by now is nothing to tell.
+        let telling = patch.get("status").and_then(|_| self.announced.telling(service.vips(), &words));
+        Some(Plan { patch, telling })
+    }
+
+    /// Whether clients may know `vip` as the Service's.
+    fn is_known(&self, service: &Service, vip: IpAddr) -> bool {
+        self.announced.is_announced(vip) || service.alloc.was_announced(vip)
+    }
+
+    /// What foreign hosts use is news for the allocator.
+    fn see_conflicts(&mut self, wall: Timestamp) {
+        let in_use = self.announced.in_use();
+        if self.in_use != in_use {
+            self.in_use = in_use;
+            self.reserve(wall);
+        }
     }
 }

@@ -1,10 +1,11 @@
 use super::*;
 use crate::cluster::{
     names,
-    record::{Interface, Part, Record},
+    record::{Conflict, Interface, Part, Phase, Record},
 };
 use landfall_core::config::{self, Labels};
 use serde_json::{Value, json};
+use std::net::IpAddr;
 
 /// A leader's state beside an API server that stores what is written.
 struct Bench {
@@ -487,4 +488,42 @@ fn a_pool_among_the_clusters_own_addresses_is_told() {
     assert!(telling.note.contains("clusterIP"), "{telling:?}");
     bench.put("b", |object| object["spec"]["clusterIPs"] = json!(["10.96.0.8"]));
     assert_eq!(bench.state.tellings(), []);
+}
+
+#[test]
+fn a_service_leaves_an_address_that_a_probe_finds_in_use_and_keeps_one_that_was_announced() {
+    let found = |vips: &[&str], in_use: &str, phase: Phase| {
+        let owned = vips.iter().map(|vip| vip.parse::<IpAddr>().unwrap()).collect();
+        let conflicts = vec![Conflict { vip: in_use.parse().unwrap(), mac: "02:00:00:00:00:66".into(), phase }];
+        let eth0 = Interface { owned, conflicts, ..Interface::default() };
+        let record = Record { interfaces: [("eth0".into(), eth0)].into(), ..Record::default() };
+        let object =
+            json!({"metadata": {"name": "n1", "resourceVersion": "8"}, "data": {names::RECORD_KEY: record.encode()}});
+        Change::Applied(Part::new(serde_json::from_value(object).unwrap()))
+    };
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.state.observe_node(Change::Applied(host("192.0.2.1")), wall());
+    bench.put("a", |_| ());
+    bench.settle();
+    bench.state.observe_record(found(&[], "198.51.100.100", Phase::Probe), wall());
+    let tellings = bench.state.tellings();
+    assert!(
+        tellings.iter().any(|(_, telling)| telling.reason == "AddressConflict" && telling.note.contains(":66")),
+        "{tellings:?}"
+    );
+    assert_eq!(bench.settle(), ["a: IPAllocated"]);
+    assert_eq!(bench.address("a"), Some("198.51.100.101"));
+    // Announced, it is known, and stays.
+    bench.state.observe_record(found(&["198.51.100.101"], "198.51.100.100", Phase::Probe), wall());
+    bench.state.pass(wall());
+    assert_eq!(bench.settle(), ["a: Announced"]);
+    assert_eq!(bench.objects["a"]["metadata"]["annotations"][names::ANNOUNCED_ADDRESSES], "198.51.100.101");
+    bench.state.observe_record(found(&[], "198.51.100.101", Phase::Probe), wall());
+    bench.state.pass(wall());
+    bench.settle();
+    assert_eq!(bench.address("a"), Some("198.51.100.101"));
+    let conditions = bench.objects["a"]["status"]["conditions"].as_array().unwrap();
+    let said: Vec<_> = conditions.iter().map(|it| format!("{} {}", it["status"], it["reason"])).collect();
+    assert_eq!(said, [r#""True" "AddressConflict""#, r#""False" "AddressConflict""#]);
 }

@@ -111,7 +111,15 @@ pub(super) struct Read {
 }
 
 const ANNOUNCEMENT: Schema = Schema {
-    known: &["pools", "serviceSelectors", "nodeSelectors", "preferredNodes", "ignoreExcludeLabel", "interfaces", "conflict"],
+    known: &[
+        "pools",
+        "serviceSelectors",
+        "nodeSelectors",
+        "preferredNodes",
+        "ignoreExcludeLabel",
+        "interfaces",
+        "conflict",
+    ],
     future: &[],
 };
 
