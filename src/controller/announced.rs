@@ -23,8 +23,11 @@ use crate::cluster::{
     events::Telling,
     record::{Addresses, Cause, Phase, Record},
 };
-use landfall_core::{addr::Range, alloc::ServiceKey};
-use speakers::{Shift, Speakers, Standing};
+use landfall_core::{
+    addr::Range,
+    alloc::{Reserve, Reserved, ServiceKey},
+};
+use speakers::{Foreign, Shift, Speakers, Standing};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,

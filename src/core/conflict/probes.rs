@@ -62,11 +62,6 @@ impl Probes {
         }
     }
 
-    /// Whether a round is under way.
-    pub fn is_probing(&self, vip: IpAddr) -> bool {
-        self.rounds.contains_key(&vip)
-    }
-
     /// The next step that is due and may be taken now. It is to be planned anew or stopped.
     pub fn next(&mut self, now: Duration) -> Option<Due> {
         while let Some((at, vip)) = self.waiting.first().copied().filter(|(at, _)| *at <= now) {
