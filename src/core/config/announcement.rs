@@ -4,7 +4,7 @@ use super::{
     Labels,
     conflict::Conflict,
     diagnostic::{Fault, Position},
-    fields::{Findings, Schema},
+    fields::Findings,
     preference::Preference,
     selector::Selector,
     tree::Node,
@@ -75,7 +75,7 @@ impl Announcement {
     }
 
     pub(super) fn read(node: &Node, path: &str, findings: &mut Findings) -> Read {
-        let fields = findings.fields(node, path, &ANNOUNCEMENT);
+        let fields = findings.fields(node, path, ANNOUNCEMENT);
         let pools = fields.texts(findings, "pools");
         let service_selectors = Selector::read_list(&fields, "serviceSelectors", findings);
         let node_selectors = Selector::read_list(&fields, "nodeSelectors", findings);
@@ -110,18 +110,8 @@ pub(super) struct Read {
     pub pools: Vec<(String, Position)>,
 }
 
-const ANNOUNCEMENT: Schema = Schema {
-    known: &[
-        "pools",
-        "serviceSelectors",
-        "nodeSelectors",
-        "preferredNodes",
-        "ignoreExcludeLabel",
-        "interfaces",
-        "conflict",
-    ],
-    future: &[],
-};
+const ANNOUNCEMENT: &[&str] =
+    &["pools", "serviceSelectors", "nodeSelectors", "preferredNodes", "ignoreExcludeLabel", "interfaces", "conflict"];
 
 /// A name that the Linux kernel takes (15 bytes: IFNAMSIZ and its terminating zero), or a pattern for one.
 fn is_interface(text: &str) -> bool {

@@ -1,6 +1,6 @@
 //! What is done about foreign hosts that use an announced address.
 
-use super::fields::{Fields, Findings, Schema};
+use super::fields::{Fields, Findings};
 
 /// `conflict` of an announcement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Conflict {
     }
 }
 
-const CONFLICT: Schema = Schema { known: &["policy", "probe"], future: &[] };
+const CONFLICT: &[&str] = &["policy", "probe"];
 
 #[cfg(test)]
 mod tests {

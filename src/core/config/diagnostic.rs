@@ -99,14 +99,6 @@ pub enum Fault {
         /// The keys that may stand there.
         known: &'static [&'static str],
     },
-    /// A key that is planned.
-    #[error("this version does not know the key {key:?} yet, remove it: the keys known here are {}", known.join(", "))]
-    FutureKey {
-        /// The key.
-        key: String,
-        /// The keys that may stand there.
-        known: &'static [&'static str],
-    },
     /// A key stands twice in one mapping.
     #[error("the key {key:?} stands here a second time: keep one (the first is on line {})", first.line)]
     DuplicateKey {

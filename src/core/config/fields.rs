@@ -77,31 +77,20 @@ impl Findings {
         entries.into_iter().map(|(name, value, _)| (name, value)).collect()
     }
 
-    /// A mapping with the keys of `schema`; any other key is an error.
-    pub fn fields<'a>(&mut self, node: &'a Node, path: &str, schema: &Schema) -> Fields<'a> {
-        let Schema { known, future } = *schema;
+    /// A mapping in which these keys may stand; any other key is an error.
+    pub fn fields<'a>(&mut self, node: &'a Node, path: &str, known: &'static [&'static str]) -> Fields<'a> {
         let mut entries = self.entries(node, path);
         entries.retain(|(name, _)| known.contains(name));
         if let Value::Map(map) = &node.value {
             for (key, _) in map {
                 let Value::Text(name) = &key.value else { continue };
-                let (key_at, key) = (key.at, name.clone());
-                if future.contains(&name.as_str()) {
-                    self.error(key_at, &join(path, name), Fault::FutureKey { key, known });
-                } else if !known.contains(&name.as_str()) {
-                    self.error(key_at, &join(path, name), Fault::UnknownKey { key, known });
+                if !known.contains(&name.as_str()) {
+                    self.error(key.at, &join(path, name), Fault::UnknownKey { key: name.clone(), known });
                 }
             }
         }
         Fields { entries, path: path.to_owned(), at: node.at }
     }
-}
-
-/// The keys that may stand in a mapping.
-pub(super) struct Schema {
-    pub known: &'static [&'static str],
-    /// Keys that a later version knows: an error, in other words.
-    pub future: &'static [&'static str],
 }
 
 /// A mapping whose keys are known.

@@ -3,7 +3,7 @@
 use super::{
     admission::Admission,
     diagnostic::{Fault, Position},
-    fields::{Fields, Findings, Schema},
+    fields::{Fields, Findings},
     selector::is_dns_name,
     tree::Node,
 };
@@ -63,22 +63,19 @@ impl Pool {
     }
 }
 
-const POOL: Schema = Schema {
-    known: &[
-        "name",
-        "addresses",
-        "exclude",
-        "autoAssign",
-        "avoidEdgeAddresses",
-        "priority",
-        "namespaces",
-        "namespaceSelectors",
-        "serviceSelectors",
-        "sharing",
-        "perNamespace",
-    ],
-    future: &[],
-};
+const POOL: &[&str] = &[
+    "name",
+    "addresses",
+    "exclude",
+    "autoAssign",
+    "avoidEdgeAddresses",
+    "priority",
+    "namespaces",
+    "namespaceSelectors",
+    "serviceSelectors",
+    "sharing",
+    "perNamespace",
+];
 
 const SHARING: [(&str, Sharing); 3] =
     [("namespace", Sharing::Namespace), ("all", Sharing::All), ("none", Sharing::None)];
@@ -102,7 +99,7 @@ pub(super) fn read_pools<'a>(
 ) -> (Vec<Pool>, BTreeMap<&'a str, Position>) {
     let (mut pools, mut names, mut entries) = (Vec::new(), BTreeMap::new(), Vec::new());
     for (path, node) in list {
-        let fields = findings.fields(node, path, &POOL);
+        let fields = findings.fields(node, path, POOL);
         let name = read_name(&fields, &mut names, findings);
         let auto_assign = fields.boolean(findings, "autoAssign", true);
         let priority = fields.integer(findings, "priority", "a whole number from -2147483648 to 2147483647");

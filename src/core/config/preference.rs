@@ -1,7 +1,7 @@
 //! Which nodes announce rather than others: `preferredNodes` of an announcement.
 
 use super::{
-    fields::{Fields, Findings, Schema},
+    fields::{Fields, Findings},
     selector::Selector,
     tree::Node,
 };
@@ -15,7 +15,7 @@ pub struct Preference {
     pub selector: Selector,
 }
 
-const PREFERENCE: Schema = Schema { known: &["weight", "selector"], future: &[] };
+const PREFERENCE: &[&str] = &["weight", "selector"];
 const WEIGHT: &str = "a whole number from 1 to 100";
 
 impl Preference {
@@ -26,7 +26,7 @@ impl Preference {
     }
 
     fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
-        let fields = findings.fields(node, path, &PREFERENCE);
+        let fields = findings.fields(node, path, PREFERENCE);
         let weight = fields.required_integer(findings, "weight", 1..=100, WEIGHT);
         let selector = fields.node("selector");
         if selector.is_none() {

@@ -3,7 +3,7 @@
 use super::{
     Labels,
     diagnostic::{Fault, Position},
-    fields::{Fields, Findings, Schema},
+    fields::{Fields, Findings},
     tree::Node,
 };
 use std::collections::BTreeSet;
@@ -80,7 +80,7 @@ impl Selector {
     /// Reads one selector; none where it has an error.
     pub(super) fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
         let errors = findings.errors.len();
-        let fields = findings.fields(node, path, &SELECTOR);
+        let fields = findings.fields(node, path, SELECTOR);
         let mut selector = Self::default();
         if let Some(labels) = fields.node("matchLabels") {
             let path = fields.path("matchLabels");
@@ -109,12 +109,12 @@ impl Selector {
     }
 }
 
-const SELECTOR: Schema = Schema { known: &["matchLabels", "matchExpressions"], future: &[] };
-const EXPRESSION: Schema = Schema { known: &["key", "operator", "values"], future: &[] };
+const SELECTOR: &[&str] = &["matchLabels", "matchExpressions"];
+const EXPRESSION: &[&str] = &["key", "operator", "values"];
 
 impl Requirement {
     fn read(node: &Node, path: &str, findings: &mut Findings) -> Option<Self> {
-        let fields = findings.fields(node, path, &EXPRESSION);
+        let fields = findings.fields(node, path, EXPRESSION);
         let key = fields.required_text(findings, "key");
         if let Some((key, at)) = key {
             check_key(key, at, &fields.path("key"), findings);

@@ -326,8 +326,6 @@ fn keys_are_strict() {
     ] {
         assert_eq!(errors(text), [(place.to_owned(), fault)], "{text}");
     }
-    let future = "announcements:\n- {preferredNodes: []}\n";
-    assert!(matches!(&errors(future)[..], [(_, Fault::FutureKey { key, .. })] if key == "preferredNodes"));
 }
 
 #[test]
