@@ -52,6 +52,9 @@ pub const ADDRESS_REQUESTS: [&str; 3] =
 pub const SHARING_KEYS: [&str; 3] =
     ["landfall.dev/sharing-key", "metallb.io/allow-shared-ip", "metallb.universe.tf/allow-shared-ip"];
 
+/// `true`: addresses that no longer fit may be exchanged for others.
+pub const MIGRATE: &str = "landfall.dev/migrate";
+
 /// Label that keeps load balancers off a node.
 pub const EXCLUDE_NODE: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 /// Taint of a node that the cluster autoscaler is about to delete.

@@ -3,7 +3,7 @@
 //! All of them mean the same. Of two lists of addresses one may say more than the other; two that disagree are an error of the
 //! user's to mend: none of them silently wins.
 
-use crate::cluster::names::{ADDRESS_REQUESTS, POOL_REQUESTS};
+use crate::cluster::names::{ADDRESS_REQUESTS, MIGRATE, POOL_REQUESTS};
 use landfall_core::alloc::Request;
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -20,7 +20,13 @@ fn read<'a>(annotation: impl Fn(&str) -> Option<&'a str>, ip: Option<&'a str>) -
         lists.push((name, parse_addresses(name, text)?));
     }
     let addresses = widest(lists, BTreeSet::is_superset)?.unwrap_or_default();
-    Ok(Request { pool: pool.map(str::to_owned), addresses: addresses.into_iter().collect(), malformed: None })
+    let migrate = match annotation(MIGRATE).map(str::trim) {
+        Some("true") => true,
+        None | Some("false" | "") => false,
+        Some(text) => return Err(format!("{MIGRATE}: {text:?} is neither true nor false")),
+    };
+    let (pool, addresses) = (pool.map(str::to_owned), addresses.into_iter().collect());
+    Ok(Request { pool, addresses, migrate, malformed: None })
 }
 
 /// Those of the annotations `names` that say something, with what they say.
@@ -67,7 +73,7 @@ mod tests {
 
     fn asks(pool: Option<&str>, addresses: &[&str]) -> Request {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-        Request { pool: pool.map(str::to_owned), addresses, malformed: None }
+        Request { pool: pool.map(str::to_owned), addresses, ..Request::default() }
     }
 
     #[test]
@@ -98,6 +104,8 @@ mod tests {
                 asks(None, &[v4, v6]),
             ),
             (&[("landfall.dev/pool", "blue"), ("metallb.io/address-pool", "blue")], None, asks(Some("blue"), &[])),
+            (&[("landfall.dev/migrate", "false")], None, asks(None, &[])),
+            (&[("landfall.dev/migrate", "true")], None, Request { migrate: true, ..asks(None, &[]) }),
         ] {
             assert_eq!(parse(annotations, ip), expected, "{annotations:?} {ip:?}");
         }
@@ -126,6 +134,7 @@ mod tests {
                 Some("2001:db8::7"),
                 "landfall.dev/addresses and spec.loadBalancerIP ask for different things: keep one of them",
             ),
+            (&[("landfall.dev/migrate", "yes")], None, "landfall.dev/migrate: \"yes\" is neither true nor false"),
             (
                 &[("landfall.dev/pool", "blue"), ("metallb.io/address-pool", "red")],
                 None,

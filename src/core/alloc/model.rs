@@ -101,7 +101,7 @@ fn step() -> impl Strategy<Value = Step> {
     let request = (pool, addresses()).prop_map(|(pool, addresses)| Request {
         pool: pool.map(str::to_owned),
         addresses,
-        malformed: None,
+        ..Request::default()
     });
     prop_oneof![
         8 => (name.clone(), families, request, tier(), share()).prop_map(

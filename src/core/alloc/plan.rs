@@ -56,7 +56,7 @@ pub(super) fn plan(service: &Service, namespace: Option<&Labels>, held: &[Held],
             .cloned()
             .collect(),
     };
-    let mut plan = Planner { service, namespace, held: &held, ledger }.plan();
+    let mut plan = Planner { service, namespace, held: &held, ledger }.plan_or_migrate();
     plan.hold.iter_mut().for_each(|held| held.share.clone_from(&service.share));
     Plan { lost, ..plan }
 }
@@ -90,6 +90,22 @@ pub(super) fn families(service: &Service) -> Vec<Family> {
 }
 
 impl<'a> Planner<'a> {
+    /// Where the user lets it migrate, what no longer fits is exchanged, once all of it can be.
+    fn plan_or_migrate(&self) -> Plan {
+        let mut plan = self.plan();
+        if !self.service.request().migrate || plan.shortfall.is_none() {
+            return plan;
+        }
+        let fits = |held: &&Held| self.review(&mut (*held).clone()).is_none();
+        let fitting: Vec<Held> = self.held.iter().filter(fits).cloned().collect();
+        let moved = Planner { held: &fitting, ..*self }.plan();
+        if moved.shortfall.is_none() && moved.hold.len() >= self.held.len() {
+            return moved;
+        }
+        plan.wants.extend(moved.wants);
+        plan
+    }
+
     fn plan(&self) -> Plan {
         let families = families(self.service);
         match self.fulfil(&families) {

@@ -44,6 +44,8 @@ pub struct Request {
     pub pool: Option<String>,
     /// Addresses; at most one of each family makes sense.
     pub addresses: Vec<IpAddr>,
+    /// An address that no longer fits may be exchanged for one that does.
+    pub migrate: bool,
     /// The text could not be understood: what and where, in words for the user.
     pub malformed: Option<String>,
 }
@@ -99,7 +101,7 @@ impl Service {
 
     /// What the user asked for.
     pub fn request(&self) -> &Request {
-        static NOTHING: Request = Request { pool: None, addresses: Vec::new(), malformed: None };
+        static NOTHING: Request = Request { pool: None, addresses: Vec::new(), migrate: false, malformed: None };
         self.request.as_deref().unwrap_or(&NOTHING)
     }
 }

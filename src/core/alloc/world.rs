@@ -57,7 +57,13 @@ impl Service {
 
     pub(super) fn asks(mut self, pool: Option<&str>, addresses: &[&str]) -> Self {
         let addresses = addresses.iter().map(|address| ip(address)).collect();
-        self.request = Request { pool: pool.map(str::to_owned), addresses, malformed: None }.boxed();
+        self.request = Request { pool: pool.map(str::to_owned), addresses, ..Request::default() }.boxed();
+        self
+    }
+
+    /// What no longer fits may move.
+    pub(super) fn migrates(mut self) -> Self {
+        self.request = Request { migrate: true, ..self.request().clone() }.boxed();
         self
     }
 

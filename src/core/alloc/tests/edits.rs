@@ -1,6 +1,7 @@
 //! Edits of the pools, over what is live.
 
 use super::*;
+use crate::addr::Family;
 
 #[test]
 fn an_edit_of_the_pools_moves_nothing() {
@@ -26,6 +27,30 @@ fn an_edit_of_the_pools_moves_nothing() {
         assert_eq!(healed.len(), expected.len(), "{after}: {healed:?}");
         assert_eq!(world.put(service("b")), ["b: 198.51.100.2 of a"], "{after}");
     }
+}
+
+#[test]
+fn what_no_longer_fits_moves_where_the_service_migrates_and_all_of_it_can() {
+    let (v4, both) = (pools(&["a: [198.51.100.1]"]), pools(&["a: [198.51.100.1, '2001:db8::1']"]));
+    let mut world = World::new(&v4);
+    world.put(service("s"));
+    let kept = ["s: 198.51.100.1 of a, kept: AddressOutsidePools"];
+    assert_eq!(world.configure(&pools(&["b: [203.0.113.1]"])), kept);
+    assert_eq!(world.edit("s", Service::migrates), ["s: 203.0.113.1 of b"]);
+    // There is nothing for it now: it stays, and moves once there is.
+    assert_eq!(
+        world.configure(&pools(&["c: [203.0.113.9], autoAssign: false"])),
+        ["s: 203.0.113.1 of b, kept: AddressOutsidePools"]
+    );
+    assert_eq!(world.configure(&pools(&["c: [203.0.113.9]"])), ["s: 203.0.113.9 of c"]);
+    assert_eq!(world.restart(), NONE);
+
+    let mut world = World::new(&both);
+    world.put(service("d").families(FamilyPolicy::PreferDualStack, &[Family::V4, Family::V6]).migrates());
+    let [half] = &world.configure(&pools(&["b: [203.0.113.1]"]))[..] else { panic!("one decision") };
+    assert!(half.contains("198.51.100.1 2001:db8::1") && half.contains("kept"), "{half}");
+    let whole = world.configure(&pools(&["b: [203.0.113.1, '2001:db8:1::1']"]));
+    assert_eq!(whole, ["d: 203.0.113.1 2001:db8:1::1 of b"]);
 }
 
 #[test]
