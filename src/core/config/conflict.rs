@@ -39,7 +39,7 @@ impl Conflict {
     /// None where the announcement does not say.
     pub(super) fn read(fields: &Fields<'_>, findings: &mut Findings) -> Option<Self> {
         let node = fields.node("conflict")?;
-        let fields = findings.fields(node, &fields.path("conflict"), &CONFLICT);
+        let fields = findings.fields(node, &fields.path("conflict"), CONFLICT);
         let policies = [("defend", Policy::Defend), ("yield", Policy::Yield), ("ignore", Policy::Ignore)];
         let probes = [("fast", Probe::Fast), ("rfc", Probe::Rfc), ("off", Probe::Off)];
         let policy = fields.choice(findings, "policy", &policies);

@@ -155,7 +155,7 @@ pub const PREFERENCES: usize = 64;
 pub fn parse(text: &str) -> Result<Parsed, Errors> {
     let root = tree::read(text)?;
     let mut findings = Findings::default();
-    let fields = findings.fields(&root, "", &CONFIG);
+    let fields = findings.fields(&root, "", CONFIG);
 
     let listed = fields.list(&mut findings, "pools");
     if let Some((path, node)) = listed.get(POOLS) {
