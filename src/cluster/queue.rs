@@ -2,8 +2,9 @@
 //!
 //! Pure: keys and `now` go in, the next key comes out. A key stands for "this object wants another look": what is written is
 //! planned from the newest state at the moment of sending, so a key waits at most once, and the queue is as long as there are
-//! objects that were looked at lately: the others are forgotten. A conflict waits for the newer object and otherwise a little, a failure longer each time, and an object that
-//! somebody else keeps changing back is written ever more rarely instead of being fought over.
+//! objects that were looked at lately: the others are forgotten. A conflict waits for the newer object and otherwise a little, a
+//! failure longer each time, and an object that somebody else keeps changing back is written ever more rarely instead of being
+//! fought over. What is urgent goes first.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -82,7 +82,7 @@ fn burst(fault: impl FnOnce(&Cluster, &Process) -> Result<()>) -> Result<()> {
     let served = before.values().filter(|addresses| !addresses.is_empty()).count();
     ensure!(served < SERVICES, "the burst is over already");
     let stop = AtomicBool::new(false);
-    let double = thread::scope(|scope| {
+    let (result, watch) = thread::scope(|scope| {
         let watch = scope.spawn(|| longest_double(sandbox, &stop));
         let result = fault(&cluster, &first).and_then(|()| {
             wait_for("every Service to have an address of its own", LONG, || {
@@ -99,7 +99,6 @@ fn burst(fault: impl FnOnce(&Cluster, &Process) -> Result<()>) -> Result<()> {
         stop.store(true, Ordering::Relaxed);
         (result, watch.join())
     });
-    let (result, watch) = double;
     result?;
     let longest = watch.map_err(|_| anyhow::anyhow!("the watch panicked"))?;
     ensure!(longest < TWICE, "an address was shown twice for {longest:?}");
