@@ -107,13 +107,22 @@ struct Vip {
     /// It has been announced in the cluster.
     announced: bool,
     foreign: Option<Foreign>,
-    /// A station that may be a speaker's, and since when.
-    unknown: Option<(MacAddr, Duration)>,
+    /// A station that may be a speaker's.
+    unknown: Option<Unknown>,
     /// A round is over, and waits for the judgement of that station.
     waits: bool,
     /// When to probe again.
     again: Option<Duration>,
     defended: Option<Duration>,
+}
+
+/// A station of which nobody knows yet whether it is a speaker's.
+#[derive(Debug, Clone, Copy)]
+struct Unknown {
+    mac: MacAddr,
+    since: Duration,
+    /// It said that it has the VIP; else it asked who has.
+    has: bool,
 }
 
 /// What a VIP is on the agenda for.
@@ -197,8 +206,8 @@ impl Watch {
     pub fn hand_over(&mut self, vip: IpAddr) {
         let Some(known) = self.vips.remove(&vip) else { return };
         self.probes.stop(vip);
-        if let Some((_, since)) = known.unknown {
-            self.agenda.remove(&(since + UNKNOWN, vip, Duty::Judge));
+        if let Some(unknown) = known.unknown {
+            self.agenda.remove(&(unknown.since + UNKNOWN, vip, Duty::Judge));
         }
         if let Some(again) = known.again {
             self.agenda.remove(&(again, vip, Duty::Again));
@@ -234,7 +243,7 @@ impl Watch {
                 self.announced_by_another(vip);
             }
         } else if self.objects(vip, what) {
-            self.suspect(vip, by, now);
+            self.suspect(vip, by, what == Word::Has, now);
         }
         self.done()
     }
@@ -347,12 +356,14 @@ impl Watch {
         }
     }
 
-    fn suspect(&mut self, vip: IpAddr, by: MacAddr, now: Duration) {
+    fn suspect(&mut self, vip: IpAddr, by: MacAddr, has: bool, now: Duration) {
         let Some(known) = self.vips.get_mut(&vip) else { return };
         if known.foreign.is_some_and(|foreign| foreign.mac == by) {
             self.contest(vip, by, now);
-        } else if known.unknown.is_none() {
-            known.unknown = Some((by, now));
+        } else if let Some(unknown) = &mut known.unknown {
+            unknown.has |= has && unknown.mac == by;
+        } else {
+            known.unknown = Some(Unknown { mac: by, since: now, has });
             self.agenda.insert((now + UNKNOWN, vip, Duty::Judge));
         }
     }
@@ -360,9 +371,12 @@ impl Watch {
     /// A station has been unknown long enough.
     fn judge(&mut self, vip: IpAddr, now: Duration) {
         let Some(known) = self.vips.get_mut(&vip) else { return };
-        let Some((mac, _)) = known.unknown.take() else { return };
+        let Some(Unknown { mac, has, .. }) = known.unknown.take() else { return };
         if self.stations.is_speaker(mac, now) {
-            self.announced_by_another(vip);
+            // A speaker that only asked has not announced it.
+            if has {
+                self.announced_by_another(vip);
+            }
         } else if !self.stations.is_ours(mac) {
             return self.contest(vip, mac, now);
         }

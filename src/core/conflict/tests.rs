@@ -215,6 +215,17 @@ fn an_unknown_station_that_turns_out_to_be_a_speaker_or_ours_is_no_conflict() {
 }
 
 #[test]
+fn a_speaker_that_only_asked_before_it_was_known_has_announced_nothing() {
+    let mut world = World::new();
+    world.claim(V4, Conflict { probe: Probe::Rfc, ..FAST }, false);
+    world.hear(V4, SPEAKER, Word::Wants(None));
+    world.beat();
+    world.run(30_000, None);
+    let said = world.said();
+    assert!(said.iter().take(3).all(|said| said.ends_with("probe")) && said[3].ends_with("answer"), "{said:?}");
+}
+
+#[test]
 fn a_foreign_host_is_defended_against_once_in_ten_seconds() {
     let mut world = World::new();
     world.claim(V4, FAST, true);
