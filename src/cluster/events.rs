@@ -173,9 +173,9 @@ impl Sender {
     }
 
     async fn send(&self, about: ObjectReference, telling: Telling) {
-        let namespace = about.namespace.clone().unwrap_or_else(|| CLUSTER_WIDE.into());
-        let api: Api<Event> = Api::namespaced(self.client.clone(), &namespace);
         let event = event(about, telling, self.controller, &self.instance, Timestamp::now());
+        let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
+        let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
         match timeout(TIMEOUT, api.create(&PostParams::default(), &event)).await {
             Ok(Ok(_)) => {}
             Ok(Err(error)) => warn!(namespace, reason = event.reason, %error, "an Event could not be sent"),

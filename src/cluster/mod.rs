@@ -3,6 +3,7 @@
 //!
 //! * [`client`] connects; [`watch()`] turns a list and its watch into changes.
 //! * [`service`], [`endpoints`], [`node`], [`mod@namespace`], [`accepted`]: objects become small projections.
+//! * [`config_map`] writes those that are ours.
 //! * [`queue`] orders what is to be written, [`lease`] says whether this replica may, [`events`] tells the user, [`fair`]ly.
 //! * [`memory`] is what is remembered of released addresses.
 //! * [`record`] is what a speaker writes, and nothing else.
@@ -10,6 +11,7 @@
 
 pub mod accepted;
 pub mod client;
+pub mod config_map;
 pub mod endpoints;
 pub mod events;
 pub mod fair;

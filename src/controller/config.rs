@@ -7,6 +7,7 @@
 use crate::cluster::{
     Change,
     accepted::Accepted,
+    config_map,
     events::{Severity, Teller, Telling},
     lease::Tenure,
     names, only, watch,
@@ -14,10 +15,7 @@ use crate::cluster::{
 use anyhow::Context;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ObjectReference};
-use kube::{
-    Api, Client, Error, Resource,
-    api::{Patch, PatchParams, PostParams},
-};
+use kube::{Api, Client, Resource};
 use landfall_core::config::{self, Config};
 use serde_json::json;
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -198,18 +196,9 @@ impl Desk {
     }
 
     async fn put(&self, accepted: &Accepted) -> anyhow::Result<ConfigMap> {
-        let patch = Patch::Merge(json!({"data": accepted.data()}));
-        let manager = Some(names::CONTROLLER.to_owned());
-        let params = PatchParams { field_manager: manager.clone(), ..PatchParams::default() };
-        match self.api.patch(names::ACCEPTED, &params, &patch).await {
-            Err(Error::Api(status)) if status.code == 404 => {
-                let map = json!({"metadata": {"name": names::ACCEPTED}, "data": accepted.data()});
-                let params = PostParams { field_manager: manager, ..PostParams::default() };
-                self.api.create(&params, &serde_json::from_value(map)?).await
-            }
-            result => result,
-        }
-        .context("storing the accepted configuration")
+        let map = json!({"metadata": {"name": names::ACCEPTED}, "data": accepted.data()});
+        let put = config_map::put(&self.api, names::ACCEPTED, map, names::CONTROLLER).await;
+        put.context("storing the accepted configuration")
     }
 
     /// Repeats a call until it succeeds. It ends at the latest with this replica's lead, which drops the whole task.

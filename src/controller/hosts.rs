@@ -4,6 +4,7 @@
 use crate::cluster::node::Host;
 use ipnet::IpNet;
 use landfall_core::{
+    addr,
     alloc::{Reserve, Reserved},
     config::Config,
 };
@@ -61,7 +62,7 @@ impl Hosts {
         let mut reserved = Reserved::new();
         let known = self.interfaces.iter().filter(|(node, _)| self.nodes.contains_key(*node));
         for (node, own) in known.flat_map(|(node, addresses)| addresses.iter().map(move |own| (node, own))) {
-            reserved.extend(edges(own).into_iter().map(|edge| (edge, Reserve::Edge(own.trunc().to_string()))));
+            reserved.extend(addr::edges(*own).map(|edge| (edge, Reserve::Edge(own.trunc().to_string()))));
             reserved.insert(own.addr(), Reserve::Node(node.clone()));
         }
         let own = |host: &Host| {
@@ -94,16 +95,6 @@ impl Hosts {
             )
         }));
         overlaps
-    }
-}
-
-/// The addresses of a subnet that are no host's: IPv4's network and broadcast address (RFC 3021 has none in a /31), IPv6's
-/// subnet-router anycast address (RFC 4291, section 2.6.1; RFC 6164 has none in a /127).
-fn edges(subnet: &IpNet) -> Vec<IpAddr> {
-    match subnet {
-        IpNet::V4(net) if net.prefix_len() < 31 => vec![net.network().into(), net.broadcast().into()],
-        IpNet::V6(net) if net.prefix_len() < 127 => vec![net.network().into()],
-        _ => Vec::new(),
     }
 }
 

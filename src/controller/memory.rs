@@ -1,16 +1,14 @@
 //! Reads and writes the ConfigMap `landfall-memory`, for as long as this replica leads.
 
 use crate::cluster::{
+    config_map,
     lease::Tenure,
     memory::{decode, encode},
     names,
 };
 use anyhow::Context;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::{
-    Api, Client, Error,
-    api::{Patch, PatchParams, PostParams},
-};
+use kube::{Api, Client};
 use landfall_core::alloc::Rest;
 use serde_json::json;
 use std::time::Duration;
@@ -95,19 +93,9 @@ impl Keeper {
     }
 
     async fn put(&self, text: &str) -> anyhow::Result<()> {
-        let manager = Some(names::CONTROLLER.to_owned());
-        let data = json!({names::MEMORY_KEY: text});
-        let params = PatchParams { field_manager: manager.clone(), ..PatchParams::default() };
-        let patch = Patch::Merge(json!({"data": data}));
-        match self.api.patch(names::MEMORY, &params, &patch).await {
-            Err(Error::Api(status)) if status.code == 404 => {
-                let map = json!({"metadata": {"name": names::MEMORY}, "data": data});
-                let params = PostParams { field_manager: manager, ..PostParams::default() };
-                self.api.create(&params, &serde_json::from_value(map)?).await.map(drop)
-            }
-            result => result.map(drop),
-        }
-        .context("storing what is remembered of released addresses")
+        let map = json!({"metadata": {"name": names::MEMORY}, "data": {names::MEMORY_KEY: text}});
+        let put = config_map::put(&self.api, names::MEMORY, map, names::CONTROLLER).await;
+        put.map(drop).context("storing what is remembered of released addresses")
     }
 }
 

@@ -230,7 +230,8 @@ impl State {
                 self.services.insert(key.clone(), service);
                 self.decide(event, wall);
                 self.look(&key, true, wall);
-                if self.is_astray(&key) {
+                // Another Service may have the address: the mend does not wait behind thousands of others.
+                if self.allocator.is_astray(&key) {
                     self.queue.hurry(&key);
                 }
             }
@@ -249,17 +250,6 @@ impl State {
                 self.begin(wall);
             }
         }
-    }
-
-    /// Whether a Service shows an address that is not its own, such as a former leader's late write has left: another may have
-    /// it, so that its mend does not wait behind thousands of others.
-    fn is_astray(&self, key: &ServiceKey) -> bool {
-        let (Some(service), Some(Decision::Assign { addresses, .. })) =
-            (self.services.get(key), self.allocator.conclusion(key))
-        else {
-            return false;
-        };
-        service.alloc.status.iter().any(|address| !addresses.contains(address))
     }
 
     fn decide(&mut self, event: Event, wall: Timestamp) {

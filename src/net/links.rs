@@ -238,6 +238,25 @@ fn address(message: &AddressMessage) -> Option<IpNet> {
 }
 
 #[cfg(test)]
+impl Link {
+    /// An interface that may take part, as tests want one.
+    pub(crate) fn fit(index: u32, name: &str, addresses: &[&str]) -> Self {
+        Self {
+            index,
+            name: name.into(),
+            mac: Some(MacAddr::from([2, 0, 0, 0, 0, 1])),
+            up: true,
+            carrier: true,
+            loopback: false,
+            master: None,
+            member: false,
+            kind: None,
+            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

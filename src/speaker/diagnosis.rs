@@ -73,18 +73,7 @@ mod tests {
     use super::*;
 
     fn link(name: &str, address: &str) -> Link {
-        Link {
-            index: 2,
-            name: name.into(),
-            mac: None,
-            up: true,
-            carrier: true,
-            loopback: false,
-            master: None,
-            member: false,
-            kind: None,
-            addresses: vec![address.parse().unwrap()],
-        }
+        Link { mac: None, ..Link::fit(2, name, &[address]) }
     }
 
     /// The warnings' words for programs, where `other` is there beside eth0 and the default routes are on `routes`.

@@ -4,8 +4,7 @@
 
 use super::desired::{Desired, NotHere, Reaches, Vip};
 use crate::net::Link;
-use ipnet::IpNet;
-use landfall_core::{config::Reach, elect::Wish, wire::ethernet::MacAddr};
+use landfall_core::{addr, config::Reach, elect::Wish, wire::ethernet::MacAddr};
 use std::net::IpAddr;
 
 /// Why an interface does not answer for a VIP.
@@ -92,16 +91,10 @@ pub fn eligible(link: &Link, vip: IpAddr, wanted: &Vip, reaches: &Reaches) -> Re
     if link.addresses.iter().any(|own| own.addr() == vip) {
         return Err(Ineligible::OwnAddress);
     }
-    if link.addresses.iter().any(|subnet| is_edge(subnet, vip)) { Err(Ineligible::SubnetEdge) } else { Ok(wish) }
-}
-
-/// IPv4's network and broadcast address (RFC 3021 has none in a /31), IPv6's subnet-router anycast address (RFC 4291, section
-/// 2.6.1; RFC 6164 has none in a /127).
-fn is_edge(subnet: &IpNet, vip: IpAddr) -> bool {
-    match (subnet, vip) {
-        (IpNet::V4(net), IpAddr::V4(vip)) => net.prefix_len() < 31 && (vip == net.network() || vip == net.broadcast()),
-        (IpNet::V6(net), IpAddr::V6(vip)) => net.prefix_len() < 127 && vip == net.network(),
-        _ => false,
+    if link.addresses.iter().any(|subnet| addr::edges(*subnet).any(|edge| edge == vip)) {
+        Err(Ineligible::SubnetEdge)
+    } else {
+        Ok(wish)
     }
 }
 
@@ -111,18 +104,7 @@ mod tests {
     use super::*;
 
     fn link(addresses: &[&str]) -> Link {
-        Link {
-            index: 2,
-            name: "eth0".into(),
-            mac: Some(MacAddr::from([2, 0, 0, 0, 0, 1])),
-            up: true,
-            carrier: true,
-            loopback: false,
-            master: None,
-            member: false,
-            kind: None,
-            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
-        }
+        Link::fit(2, "eth0", addresses)
     }
 
     const OWN: [&str; 2] = ["198.51.100.11/24", "2001:db8::11/64"];

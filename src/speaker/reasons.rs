@@ -162,24 +162,8 @@ fn why_not(vip: IpAddr, wanted: &Vip, candidates: &[Candidate<'_>]) -> Option<Re
 mod tests {
     use super::super::desired::tests::desired_with;
     use super::*;
-    use landfall_core::wire::ethernet::MacAddr;
 
     const POOL: &str = "pools: [{name: a, addresses: [198.51.100.0/24, 203.0.113.0/24]}]\n";
-
-    fn link(index: u32, name: &str, addresses: &[&str]) -> Link {
-        Link {
-            index,
-            name: name.into(),
-            mac: Some(MacAddr::from([2, 0, 0, 0, 0, 1])),
-            up: true,
-            carrier: true,
-            loopback: false,
-            master: None,
-            member: false,
-            kind: None,
-            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
-        }
-    }
 
     fn links(all: impl IntoIterator<Item = Link>) -> Links {
         all.into_iter().map(|link| (link.index, link)).collect()
@@ -200,18 +184,18 @@ mod tests {
 
     #[test]
     fn of_all_interfaces_those_are_told_that_could_take_part_or_have_a_pools_addresses() {
-        let mut down = link(3, "eth1", &["203.0.113.11/24"]);
+        let mut down = Link::fit(3, "eth1", &["203.0.113.11/24"]);
         down.up = false;
-        let mut ipvs = link(6, "kube-ipvs0", &["198.51.100.100/32"]);
+        let mut ipvs = Link::fit(6, "kube-ipvs0", &["198.51.100.100/32"]);
         ipvs.kind = Some("dummy".into());
-        let mut lo = link(1, "lo", &["198.51.100.9/32"]);
+        let mut lo = Link::fit(1, "lo", &["198.51.100.9/32"]);
         lo.loopback = true;
         let all = links([
             lo,
-            link(2, "eth0", &["198.51.100.11/24"]),
+            Link::fit(2, "eth0", &["198.51.100.11/24"]),
             down,
-            link(4, "cni0", &["10.1.0.1/24"]),
-            link(5, "veth1", &[]),
+            Link::fit(4, "cni0", &["10.1.0.1/24"]),
+            Link::fit(5, "veth1", &[]),
             ipvs,
         ]);
         assert_eq!(names(&all, POOL), ["eth0", "eth1"]);
@@ -221,8 +205,8 @@ mod tests {
 
     #[test]
     fn addresses_are_grouped_by_the_reason_that_came_nearest_to_an_answer() {
-        let mut eth1 = link(3, "eth1", &["203.0.113.11/24"]);
-        let eth0 = || link(2, "eth0", &["198.51.100.11/24"]);
+        let mut eth1 = Link::fit(3, "eth1", &["203.0.113.11/24"]);
+        let eth0 = || Link::fit(2, "eth0", &["198.51.100.11/24"]);
         let vips = ["198.51.100.100", "198.51.100.11", "198.51.100.255", "203.0.113.7", "203.0.113.8", "192.0.2.1"];
         let near = ["OutsideSubnets: 192.0.2.1", "OwnAddress: 198.51.100.11", "SubnetEdge: 198.51.100.255"];
         assert_eq!(said(&links([eth0(), eth1.clone()]), POOL, &vips), near);
@@ -239,7 +223,7 @@ mod tests {
         let page = include_str!("../../docs/announcing.md");
         let nodes = [Exclusion::Label, Exclusion::Autoscaler, Exclusion::Deleting].map(exclusion);
         let interfaces = [Unfit::Loopback, Unfit::NotEthernet, Unfit::Down, Unfit::NoCarrier, Unfit::Member].map(unfit);
-        let eth0 = link(2, "eth0", &[]);
+        let eth0 = Link::fit(2, "eth0", &[]);
         let addresses = [
             Ineligible::NotHere(NotHere::NoLocalEndpoint),
             Ineligible::NotHere(NotHere::NotAnnounced),
@@ -260,7 +244,7 @@ mod tests {
     #[test]
     fn an_address_outside_all_subnets_is_told_with_them() {
         let desired = desired_with(POOL, &["203.0.113.7"]);
-        let eth0 = links([link(2, "eth0", &["198.51.100.11/24", "2001:db8::11/64"])]);
+        let eth0 = links([Link::fit(2, "eth0", &["198.51.100.11/24", "2001:db8::11/64"])]);
         let groups = unanswered(&desired, &candidates(&eth0, &desired, |_| false), None);
         assert_eq!(groups[0].why.message, "eth0: the address is in none of the interface's subnets (198.51.100.0/24)");
     }

@@ -18,8 +18,8 @@ use landfall_core::{
     addr::Family,
     alloc::{Decision, ServiceKey},
 };
-use landfall_sandbox::{AuditTail, Landfall, Process, Request, Sandbox, wait_for};
-use serde_json::{Value, json};
+use landfall_sandbox::{AuditTail, Landfall, Process, Request, Sandbox, objects::lean_service, wait_for};
+use serde_json::Value;
 use std::{
     net::IpAddr,
     time::{Duration, SystemTime},
@@ -254,7 +254,7 @@ impl Crowd<'_> {
             let name = format!("waiting-{trial}");
             self.services(async |api| {
                 let mut changes = api.watch().await?;
-                api.create(named(&name)).await?;
+                api.create(lean_service(&name)).await?;
                 let start = std::time::Instant::now();
                 self.controller.start()?;
                 changes.addressed(&name).await?;
@@ -271,15 +271,7 @@ fn name(number: usize) -> String {
 }
 
 fn service(number: usize) -> Value {
-    named(&name(number))
-}
-
-/// A Service that costs the cluster as little as can be: no pods, no node port.
-fn named(name: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
-        "spec": {"type": "LoadBalancer", "allocateLoadBalancerNodePorts": false, "ports": [{"port": 80}]}
-    })
+    lean_service(&name(number))
 }
 
 fn about(service: &landfall::cluster::service::Service) -> (ServiceKey, ArcStr) {

@@ -2,7 +2,7 @@
 
 use crate::harness::{Cluster, addresses};
 use anyhow::{Context, Result, ensure};
-use landfall_sandbox::{Process, Sandbox, wait_for};
+use landfall_sandbox::{Process, Sandbox, objects::lean_service, wait_for};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,15 +19,8 @@ const LONG: Duration = Duration::from_secs(90);
 const TWICE: Duration = Duration::from_secs(1);
 const LIST: &str = "/api/v1/namespaces/default/services";
 
-fn service(name: &str) -> Value {
-    json!({
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
-        "spec": {"type": "LoadBalancer", "allocateLoadBalancerNodePorts": false, "ports": [{"port": 80}]}
-    })
-}
-
 fn create(sandbox: &Sandbox, names: impl Iterator<Item = String>) -> Result<()> {
-    let items: Vec<Value> = names.map(|name| service(&name)).collect();
+    let items: Vec<Value> = names.map(|name| lean_service(&name)).collect();
     sandbox.apply(&json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string()).map(drop)
 }
 

@@ -4,12 +4,9 @@ use super::{
     Record,
     parts::{LONGEST, MOST, Part, split},
 };
-use crate::cluster::names;
+use crate::cluster::{config_map, names};
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::{
-    Api, Client, Error,
-    api::{Patch, PatchParams, PostParams},
-};
+use kube::{Api, Client, Error};
 use serde_json::json;
 use std::time::Duration;
 
@@ -79,14 +76,6 @@ impl RecordWriter {
             "metadata": {"name": name, "labels": {"app.kubernetes.io/managed-by": names::SPEAKER}},
             "data": part.data()
         });
-        let params = PatchParams { field_manager: Some(names::SPEAKER.into()), ..PatchParams::default() };
-        match self.api.patch(&name, &params, &Patch::Merge(&object)).await {
-            Err(Error::Api(status)) if status.code == 404 => {
-                let object = serde_json::from_value(object).map_err(Error::SerdeError)?;
-                let params = PostParams { field_manager: Some(names::SPEAKER.into()), ..PostParams::default() };
-                self.api.create(&params, &object).await.map(drop)
-            }
-            result => result.map(drop),
-        }
+        config_map::put(&self.api, &name, object, names::SPEAKER).await.map(drop)
     }
 }

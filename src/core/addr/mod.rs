@@ -5,10 +5,12 @@
 //! so that an IPv6 /64 costs no more than ten IPv4 addresses.
 
 mod block;
+mod edges;
 mod range;
 mod set;
 
 pub use block::{Block, BlockError};
+pub use edges::edges;
 pub use range::{Range, Special};
 pub use set::{AddressSet, RangeSet};
 

@@ -210,6 +210,12 @@ impl Entry {
         *finalizer && !foreign_status && self.shows_addresses() && record.as_ref() == Some(&self.record())
     }
 
+    /// Whether it was told to have what it holds, and shows something else beside or instead.
+    pub fn is_astray(&self) -> bool {
+        let is_held = |address: &IpAddr| self.held.iter().any(|held| held.address == *address);
+        matches!(self.told, Told::Holds(_)) && !self.service.status.iter().all(is_held)
+    }
+
     fn shows_addresses(&self) -> bool {
         self.service.status.iter().eq(self.held.iter().map(|held| &held.address))
     }

@@ -136,6 +136,11 @@ impl Allocator {
         self.services.get(key)?.conclusion()
     }
 
+    /// Whether a Service that has addresses shows one that is not its own, such as a former leader's late write has left.
+    pub fn is_astray(&self, key: &ServiceKey) -> bool {
+        self.services.get(key).is_some_and(|entry| entry.is_astray())
+    }
+
     /// What is remembered of released addresses, the latest first; none: nothing is known yet.
     pub fn memory(&self) -> Option<impl Iterator<Item = Rest>> {
         self.ledger.as_ref().map(|ledger| ledger.memory().iter())

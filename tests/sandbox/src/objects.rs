@@ -16,6 +16,14 @@ pub fn config(text: &str) -> Value {
     })
 }
 
+/// A LoadBalancer Service that costs the cluster as little as can be: no pods, no node port.
+pub fn lean_service(name: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
+        "spec": {"type": "LoadBalancer", "allocateLoadBalancerNodePorts": false, "ports": [{"port": 80}]}
+    })
+}
+
 /// The external addresses in a Service's or an Ingress's status.
 pub fn addresses(object: &Value) -> Vec<IpAddr> {
     let ingress = object["status"]["loadBalancer"]["ingress"].as_array().into_iter().flatten();
