@@ -34,6 +34,9 @@ enum Claim {
 /// all of it lies in pools, and somebody else's if not. Of each family the first address counts, unless another Service
 /// holds it and does not share it, or, without our record, the Service has no use for the family.
 fn claim(service: &Service, ledger: &Ledger) -> Claim {
+    if service.status.is_empty() && !service.foreign_status {
+        return Claim::Ours(Vec::new(), None);
+    }
     let config = ledger.config();
     let is_ours = service.record.is_some();
     let in_pools = |address| config.pool_of(address).is_some_and(|pool| pool.addresses.contains(address));

@@ -46,7 +46,7 @@ use ledger::Ledger;
 use memory::Memory;
 use plan::Plan;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry as Place},
     net::IpAddr,
     sync::Arc,
     time::Duration,
@@ -130,6 +130,11 @@ impl Allocator {
         self.ledger.as_ref()?.next_rested().filter(|_| !self.waiting.is_empty())
     }
 
+    /// The labels of each namespace, as far as it was told.
+    pub fn namespaces(&self) -> &BTreeMap<String, Labels> {
+        &self.namespaces
+    }
+
     /// What was decided of a Service last and still counts: what it has, or why it has nothing. A release is decided once, and
     /// is nobody's to ask for: what another implementation gives the Service afterwards is not ours to take.
     pub fn conclusion(&self, key: &ServiceKey) -> Option<Decision> {
@@ -180,7 +185,6 @@ impl Allocator {
     fn decide_each(&mut self, turns: BTreeSet<Turn>, decisions: &mut Vec<Decision>) {
         for (_, _, key) in turns {
             self.decide(&key, decisions);
-            self.settle(&key);
         }
         self.serve_waiting(decisions);
     }
@@ -213,32 +217,21 @@ impl Allocator {
 
     fn see(&mut self, service: Arc<Service>, decisions: &mut Vec<Decision>) {
         let key = service.key.clone();
-        match self.services.get_mut(&key) {
-            Some(entry) if entry.service.uid == service.uid => entry.service = service,
-            other => {
-                // Another UID is another Service: the old one has been deleted unseen.
-                if other.is_some() {
-                    self.forget(&key);
-                    self.serve_waiting(decisions);
-                }
-                self.services.insert(key.clone(), Box::new(Entry::new(service)));
-            }
+        let entry = match self.services.entry(key.clone()) {
+            Place::Vacant(vacant) => vacant.insert(Box::new(Entry::new(service.clone()))),
+            Place::Occupied(known) => known.into_mut(),
+        };
+        if entry.service.uid == service.uid {
+            entry.service = service;
+        } else {
+            // Another UID is another Service: the old one has been deleted unseen.
+            self.forget(&key);
+            self.serve_waiting(decisions);
+            self.services.insert(key.clone(), Box::new(Entry::new(service)));
         }
         if self.synced {
             self.decide(&key, decisions);
-            self.settle(&key);
             self.serve_waiting(decisions);
-        }
-    }
-
-    /// Frees what a Service has let go, once its object shows that, and forgets one that then has nothing of ours.
-    fn settle(&mut self, key: &ServiceKey) {
-        let Some(entry) = self.services.get_mut(key).filter(|entry| entry.has_let_go()) else { return };
-        if let Some(ledger) = &mut self.ledger {
-            entry.let_go().iter().for_each(|held| ledger.give(held.address, key));
-        }
-        if !entry.service.managed {
-            self.services.remove(key);
         }
     }
 
@@ -271,7 +264,8 @@ impl Allocator {
         self.waiting.next(hopes.iter().filter(|want| ledger.stands(want)), last)
     }
 
-    /// Decides about one Service. Nothing, when the object says it already.
+    /// Decides about one Service; nothing, when the object says it already. Frees what it has let go, once its object shows that,
+    /// and forgets it if it then has nothing of ours.
     fn decide(&mut self, key: &ServiceKey, decisions: &mut Vec<Decision>) {
         let Some(entry) = self.services.get_mut(key) else { return };
         entry.ticket.take().iter().for_each(|ticket| self.waiting.leave(ticket));
@@ -299,6 +293,14 @@ impl Allocator {
         };
         decisions.extend(entry.tell_loss());
         decisions.extend(decision);
+        if entry.has_let_go() {
+            if let Some(ledger) = &mut self.ledger {
+                entry.let_go().iter().for_each(|held| ledger.give(held.address, key));
+            }
+            if !entry.service.managed {
+                self.services.remove(key);
+            }
+        }
     }
 }
 
