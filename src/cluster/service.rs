@@ -19,8 +19,10 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 mod request;
 mod said;
 mod share;
+mod write;
 
 pub use said::Said;
+pub use write::patch_status;
 
 /// A Service as it is sent.
 #[derive(Debug, Clone, Default, Deserialize)]

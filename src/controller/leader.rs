@@ -13,17 +13,13 @@ use crate::cluster::{
     node::Host,
     queue::{Flight, Outcome},
     record::Part,
-    service::{Service, ServiceObject},
+    service::{Service, ServiceObject, patch_status},
     watch,
 };
 use crate::ops::clock::since_boot;
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use k8s_openapi::{api::core::v1::ObjectReference, jiff::Timestamp};
-use kube::{
-    Api, Client, Error,
-    api::{Patch, PatchParams},
-    runtime::watcher,
-};
+use kube::{Api, Client, Error, runtime::watcher};
 use landfall_core::alloc::ServiceKey;
 use std::{pin::pin, time::Duration};
 use tokio::{
@@ -160,10 +156,7 @@ impl Leader<'_> {
         let Write { flight, uid, plan } = write;
         let key = &flight.key;
         trace!(service = %key, patch = %plan.patch, "writing");
-        let api: Api<ServiceObject> = Api::namespaced(self.client.clone(), key.namespace());
-        let params = PatchParams { field_manager: Some(names::CONTROLLER.into()), ..PatchParams::default() };
-        let patch = Patch::Strategic(&plan.patch);
-        let call = tenure.guard(api.patch_status(key.name(), &params, &patch));
+        let call = tenure.guard(patch_status(&self.client, key, &plan.patch));
         let outcome = match timeout(tenure.margin().min(TIMEOUT), call).await {
             Ok(Some(Ok(_))) => {
                 if let Some(telling) = plan.telling {
