@@ -12,6 +12,7 @@ mod packet;
 mod settings;
 mod sys;
 
+pub use filter::Interest;
 pub use groups::Groups;
 pub use links::{Link, LinkWatch, Links, links};
 pub use packet::{PacketSocket, Received, Traffic, is_link_down};

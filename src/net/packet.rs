@@ -4,9 +4,12 @@
 //! cannot crowd out heartbeats, and heartbeats that queued up during a pause are read before any question is answered. Nor
 //! does such a socket hear what this machine sends itself.
 
-use super::{filter, sys};
+use super::{
+    filter::{self, Interest, Operation},
+    sys,
+};
 use landfall_core::wire::{ethernet, heartbeat};
-use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     future::poll_fn,
     io::{self, Read},
@@ -37,7 +40,8 @@ impl Traffic {
         }
     }
 
-    fn filter(self) -> &'static [SockFilter] {
+    /// What is heard until somebody says what matters.
+    fn filter(self) -> &'static [Operation] {
         match self {
             Self::Heartbeat | Self::Arp => &filter::FOR_US,
             Self::Ndp => &filter::NEIGHBOURS_FOR_US,
@@ -64,6 +68,28 @@ impl PacketSocket {
     pub fn open(interface: u32) -> io::Result<Self> {
         let [heartbeat, arp, ndp] = Traffic::ALL;
         Ok(Self { sockets: [open(interface, heartbeat)?, open(interface, arp)?, open(interface, ndp)?] })
+    }
+
+    /// From now on ARP and neighbour discovery are heard as far as they are about these addresses, and hardly more. What has
+    /// arrived already stays. Where the kernel does not take that filter, all of both is heard.
+    pub fn listen_for(&self, interest: &Interest) -> io::Result<()> {
+        for (traffic, socket) in &self.sockets {
+            let narrow = match traffic {
+                Traffic::Heartbeat => continue,
+                Traffic::Arp => interest.arp(),
+                Traffic::Ndp => interest.ndp(),
+            };
+            let socket = socket.get_ref();
+            let attach = |operations: &[Operation]| socket.attach_filter(&filter::program(operations));
+            attach(&narrow).or_else(|_| attach(traffic.filter()))?;
+        }
+        Ok(())
+    }
+
+    /// Has the interface, whose index this is, take the frames of every group, as long as this lives: where a group cannot be
+    /// joined, its questions come at least as far as switches send them here.
+    pub fn hear_all_groups(&self, interface: u32) -> io::Result<()> {
+        self.sockets.iter().take(1).try_for_each(|(_, socket)| sys::join_group(socket.get_ref(), interface, None))
     }
 
     /// The next frame. Cancel safe; for one task at a time. That the interface goes down wakes nobody here, since netlink
@@ -131,9 +157,9 @@ pub fn is_link_down(error: &io::Error) -> bool {
 /// Protocol 0 receives nothing, so the filter is in place before the first frame.
 fn open(interface: u32, traffic: Traffic) -> io::Result<(Traffic, AsyncFd<Socket>)> {
     let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(0)))?;
-    socket.attach_filter(traffic.filter())?;
+    socket.attach_filter(&filter::program(traffic.filter()))?;
     if traffic == Traffic::Heartbeat {
-        sys::join_group(&socket, interface, heartbeat::DESTINATION)?;
+        sys::join_group(&socket, interface, Some(heartbeat::DESTINATION))?;
     }
     socket.bind(&sys::link_address(interface, traffic.ethertype())?)?;
     Ok((traffic, sys::register(socket)?))

@@ -19,14 +19,15 @@ pub fn link_address(interface: u32, ethertype: u16) -> io::Result<SockAddr> {
     Ok(unsafe { SockAddr::new(storage, mem::size_of::<libc::sockaddr_ll>() as libc::socklen_t) })
 }
 
-/// Makes the interface accept the Ethernet group `mac`, for as long as the socket lives.
-pub fn join_group(socket: &Socket, interface: u32, mac: [u8; 6]) -> io::Result<()> {
+/// Makes the interface accept the Ethernet group `mac`, or where there is none, every group, for as long as the socket lives.
+pub fn join_group(socket: &Socket, interface: u32, mac: Option<[u8; 6]>) -> io::Result<()> {
     let mut address = [0; 8];
-    address[..6].copy_from_slice(&mac);
+    mac.iter().for_each(|mac| address[..6].copy_from_slice(mac));
+    let kind = mac.map_or(libc::PACKET_MR_ALLMULTI, |_| libc::PACKET_MR_MULTICAST);
     let request = libc::packet_mreq {
         mr_ifindex: interface as i32,
-        mr_type: libc::PACKET_MR_MULTICAST as u16,
-        mr_alen: 6,
+        mr_type: kind as u16,
+        mr_alen: if mac.is_some() { 6 } else { 0 },
         mr_address: address,
     };
     let len = mem::size_of_val(&request) as libc::socklen_t;

@@ -4,18 +4,22 @@ use crate::{
     capture::until,
     lan::{LONG, Lan},
 };
-use landfall::net::{PacketSocket, Received, Traffic, is_link_down};
+use landfall::net::{Interest, PacketSocket, Received, Traffic, is_link_down};
 use landfall_core::wire::{
     arp,
     ethernet::{BROADCAST, Header, MacAddr},
-    heartbeat,
+    heartbeat, ndp,
 };
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 use tokio::time::timeout;
 
 const CLIENT: MacAddr = MacAddr(2, 0, 0, 0, 0, 0x0b);
 const NODE: MacAddr = MacAddr(2, 0, 0, 0, 0, 0x0a);
 const IP: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 2);
+const VIP: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 100);
+const OTHER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 77);
+const V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
+const VIP6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0x100);
 
 fn beat(source: MacAddr, payload: &[u8]) -> Vec<u8> {
     let destination = MacAddr::from(heartbeat::DESTINATION);
@@ -83,6 +87,49 @@ fn own_frames_other_stations_frames_and_other_kinds_stay_out() {
         assert_eq!(socket.try_recv(&mut [0; 2048]).unwrap(), None);
         assert!(socket.send(&[0; 60]).is_err(), "a frame of an ethertype that is not ours");
         assert!(socket.send(&[0; 13]).is_err(), "less than a header");
+    });
+}
+
+#[test]
+fn nobody_is_woken_by_what_is_said_about_other_addresses() {
+    let lan = Lan::new();
+    let index = lan.node.index("eth0");
+    // A kernel with the least room for filters.
+    lan.node.sysctl(&[("core/optmem_max", "20480")]).unwrap();
+    let (question, last) = (arp::request(CLIENT, IP, OTHER), beat(CLIENT, b"last"));
+    let ours = arp::request(CLIENT, IP, VIP);
+    let (question6, ours6) = (ndp::solicitation(CLIENT, V6, V6), ndp::solicitation(CLIENT, V6, VIP6));
+    lan.node.block_on(async || {
+        let socket = PacketSocket::open(index).unwrap();
+        // Scattered, so that the filters are as large as they get; and twice, since one is there when the next comes.
+        let vips = |first: u32| {
+            let many = (0..1000).map(move |n| first + 131 * n);
+            let both = many.flat_map(|n| [Ipv4Addr::from_bits(n).into(), Ipv6Addr::from_bits(n.into()).into()]);
+            both.chain([VIP.into(), VIP6.into()])
+        };
+        for first in [0xc612_0000, 0xc612_0001] {
+            socket.listen_for(&Interest::new(vips(first), vips(first))).unwrap();
+        }
+        send(&lan, &[&question, &question6, &ours, &ours6, &last]);
+        assert_eq!(next(&socket).await, (Traffic::Heartbeat, last));
+        assert_eq!(next(&socket).await, (Traffic::Arp, ours.to_vec()));
+        assert_eq!(next(&socket).await, (Traffic::Ndp, ours6.to_vec()));
+        assert_eq!(socket.try_recv(&mut [0; 2048]).unwrap(), None);
+    });
+}
+
+#[test]
+fn every_group_is_heard_where_that_is_asked_for_and_as_long_as_the_socket_lives() {
+    let lan = Lan::new();
+    let index = lan.node.index("eth0");
+    let hears_all = || lan.node.ip("-d link show eth0").contains("allmulti 1");
+    lan.node.block_on(async || {
+        let socket = PacketSocket::open(index).unwrap();
+        assert!(!hears_all());
+        socket.hear_all_groups(index).unwrap();
+        assert!(hears_all());
+        drop(socket);
+        until("the interface to hear its own groups alone", || !hears_all());
     });
 }
 
