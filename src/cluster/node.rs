@@ -99,6 +99,8 @@ impl Node {
 pub struct Host {
     /// Its name.
     pub name: String,
+    /// Its labels.
+    pub labels: Labels,
     /// Its own addresses.
     pub addresses: Vec<IpAddr>,
     /// Where its pods' addresses come from.
@@ -111,6 +113,7 @@ impl Host {
         let NodeObject { metadata, spec, status } = object;
         Self {
             name: metadata.name.unwrap_or_default(),
+            labels: metadata.labels.into_iter().flatten().collect(),
             addresses: status.addresses.iter().filter_map(|entry| entry.address.parse().ok()).collect(),
             pods: spec.pod_cidrs.iter().filter_map(|cidr| cidr.parse().ok()).collect(),
         }
@@ -136,7 +139,7 @@ mod tests {
     #[test]
     fn a_nodes_addresses_and_its_pods_ranges_are_projected() {
         let node = json!({
-            "metadata": {"name": "n1"},
+            "metadata": {"name": "n1", "labels": {"zone": "a"}},
             "spec": {"podCIDR": "10.1.0.0/24", "podCIDRs": ["10.1.0.0/24", "2001:db8:1::/64"]},
             "status": {"addresses": [{"type": "InternalIP", "address": "192.0.2.1"}, {"type": "Hostname", "address": "n1"},
                                      {"type": "ExternalIP", "address": "2001:db8::1"}]}
@@ -144,6 +147,7 @@ mod tests {
         let host = Host::new(serde_json::from_value(node).unwrap());
         let expected = Host {
             name: "n1".into(),
+            labels: [("zone", "a")].into(),
             addresses: ["192.0.2.1", "2001:db8::1"].map(|address| address.parse().unwrap()).into(),
             pods: ["10.1.0.0/24", "2001:db8:1::/64"].map(|range| range.parse().unwrap()).into(),
         };

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use landfall_core::{
     addr,
     alloc::{Reserve, Reserved},
-    config::Config,
+    config::{Config, Labels},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -34,6 +34,11 @@ impl Hosts {
     /// A node is gone.
     pub fn remove(&mut self, name: &str) -> bool {
         self.nodes.remove(name).is_some()
+    }
+
+    /// The labels of each.
+    pub fn labels(&self) -> impl Iterator<Item = &Labels> {
+        self.nodes.values().map(|host| &host.labels)
     }
 
     /// A node's speaker tells the addresses of its interfaces. Says whether that is news.
@@ -107,7 +112,7 @@ mod tests {
     fn a_pool_among_the_pods_is_told() {
         let mut hosts = Hosts::default();
         let pods = vec!["10.1.0.0/24".parse().unwrap(), "2001:db8:1::/64".parse().unwrap()];
-        hosts.put(Host { name: "n1".into(), addresses: Vec::new(), pods });
+        hosts.put(Host { name: "n1".into(), labels: Labels::default(), addresses: Vec::new(), pods });
         for (addresses, told) in [
             ("198.51.100.0/24", 0),
             ("10.1.0.0/16", 1),
@@ -161,7 +166,12 @@ mod tests {
         assert!(hosts.put_interfaces("n1", all.clone()));
         assert!(!hosts.put_interfaces("n1", all), "it is no news");
         assert_eq!(kept(&hosts), [""; 0], "there is no such node");
-        hosts.put(Host { name: "n1".into(), addresses: vec!["198.51.100.11".parse().unwrap()], pods: Vec::new() });
+        hosts.put(Host {
+            name: "n1".into(),
+            labels: Labels::default(),
+            addresses: vec!["198.51.100.11".parse().unwrap()],
+            pods: Vec::new(),
+        });
         assert_eq!(
             kept(&hosts),
             [

@@ -25,7 +25,7 @@ use arcstr::ArcStr;
 use k8s_openapi::jiff::Timestamp;
 use landfall_core::{
     alloc::{Allocator, Decision, Event, Reserved, Rest, ServiceKey},
-    config::Config,
+    config::{Config, Present},
 };
 use std::{
     borrow::Cow,
@@ -53,8 +53,8 @@ pub struct State {
     config: Option<Arc<Config>>,
     /// What is to be told without a write.
     to_tell: Vec<(About, Telling)>,
-    /// What of the pools was told to overlap.
-    overlaps: BTreeSet<String>,
+    /// What of the configuration was told to be odd.
+    oddities: BTreeSet<String>,
     /// What was decided and is not yet written.
     releases: BTreeMap<ServiceKey, Release>,
 }
@@ -72,6 +72,12 @@ struct Listed {
     namespaces: bool,
     nodes: bool,
     records: bool,
+}
+
+impl Listed {
+    fn is_complete(&self) -> bool {
+        matches!(self, Self { services: true, namespaces: true, nodes: true, records: true })
+    }
 }
 
 /// Whom something is told of.
@@ -111,7 +117,7 @@ impl State {
             in_use: Reserved::default(),
             config: None,
             to_tell: Vec::new(),
-            overlaps: BTreeSet::new(),
+            oddities: BTreeSet::new(),
             releases: BTreeMap::new(),
         }
     }
@@ -119,7 +125,7 @@ impl State {
     /// A configuration was accepted.
     pub fn configure(&mut self, config: Arc<Config>, wall: Timestamp) {
         self.config = Some(config.clone());
-        self.look_for_overlaps();
+        self.look_for_oddities();
         self.decide(Event::Configured(config), wall);
     }
 
@@ -182,7 +188,7 @@ impl State {
             Change::Synced => !std::mem::replace(&mut self.listed.nodes, true),
         };
         if is_news {
-            self.look_for_overlaps();
+            self.look_for_oddities();
             self.reserve(wall);
         }
     }
@@ -199,21 +205,31 @@ impl State {
 
     /// Decisions begin once all have been listed.
     fn begin(&mut self, wall: Timestamp) {
-        if let Listed { services: true, namespaces: true, nodes: true, records: true } = self.listed {
+        if self.listed.is_complete() {
+            self.look_for_oddities();
             self.decide(Event::Synced, wall);
         }
     }
 
-    /// Tells each overlap of a pool with pods once.
-    fn look_for_overlaps(&mut self) {
+    /// Tells once what was accepted and is probably not meant so: pools among the cluster's own addresses, and, once all is
+    /// listed, what selects nothing.
+    fn look_for_oddities(&mut self) {
         let Some(config) = &self.config else { return };
-        let overlaps: BTreeSet<String> = self.hosts.overlaps(config).into_iter().collect();
+        let mut oddities: BTreeSet<String> = self.hosts.overlaps(config).into_iter().collect();
+        if self.listed.is_complete() {
+            let services = self.services.values().map(|service| &service.alloc).filter(|service| service.managed);
+            oddities.extend(config.idle(&Present {
+                namespaces: self.allocator.namespaces(),
+                services: services.map(|service| &service.labels).collect(),
+                nodes: self.hosts.labels().collect(),
+            }));
+        }
         let telling = |note: &String| {
             let (severity, reason) = (Severity::Warning, "ConfigurationWarning");
             (About::Configuration, Telling { severity, reason, note: note.clone() })
         };
-        self.to_tell.extend(overlaps.difference(&self.overlaps).map(telling));
-        self.overlaps = overlaps;
+        self.to_tell.extend(oddities.difference(&self.oddities).map(telling));
+        self.oddities = oddities;
     }
 
     /// The watch of Services told a change.
@@ -221,7 +237,7 @@ impl State {
         match change {
             Change::Applied(mut service) => {
                 if self.hosts.see_cluster_ips(&std::mem::take(&mut service.cluster_ips), self.config.as_deref()) {
-                    self.look_for_overlaps();
+                    self.look_for_oddities();
                 }
                 let key = service.alloc.key.clone();
                 let event = Event::Applied(service.alloc.clone());

@@ -2,11 +2,13 @@
 //!
 //! A schedule, pure: VIPs acquired and released go in, with the time; out comes what is to be said now. A VIP is announced
 //! when it is acquired and 40, 600 and 1,300 ms later (a neighbour may have ignored the first because it had updated its
-//! entry less than a second ago, and a lost one costs a client more than the take-over took), then every minute for
-//! switches that have forgotten the station. All together keep to a pace, first announcements before repeated ones.
+//! entry less than a second ago, and a lost one costs a client more than the take-over took), then every minute or so, as
+//! configured, for switches that have forgotten the station. All together keep to a pace, first announcements before repeated
+//! ones.
 
 use crate::{
     pace::Pace,
+    random::random,
     wire::{
         arp,
         ethernet::{Frame, MacAddr},
@@ -19,9 +21,12 @@ use std::{
     time::Duration,
 };
 
-/// From each announcement of a VIP to its next; the last one repeats.
-const GAPS: [Duration; 4] =
-    [Duration::from_millis(40), Duration::from_millis(560), Duration::from_millis(700), Duration::from_secs(60)];
+/// From each of the first announcements of a VIP to its next.
+const GAPS: [Duration; 3] = [Duration::from_millis(40), Duration::from_millis(560), Duration::from_millis(700)];
+/// From then on, unless the configuration says otherwise.
+const INTERVAL: Duration = Duration::from_secs(60);
+/// How much sooner or later than that a repetition may be, in percent: what moved at one time shall not be repeated at one time.
+const JITTER: u32 = 10;
 /// One announcement is two frames: 500 frames/s.
 const PACE: Duration = Duration::from_millis(4);
 /// Announcements that may go out at once after a quiet time.
@@ -54,20 +59,23 @@ pub struct Announcer {
     /// By round, then time: due, and held back by the pace alone.
     ready: BTreeSet<(usize, Duration, Place)>,
     pace: Pace,
+    /// Between two of the later announcements of a VIP; zero: there are none.
+    interval: Duration,
 }
 
 /// A place's next announcement.
 #[derive(Debug, Clone, Copy)]
 struct Next {
-    /// Index of the gap that follows it.
+    /// How many came before it, up to all of the first.
     round: usize,
-    at: Duration,
+    /// None: never again.
+    at: Option<Duration>,
 }
 
 impl Default for Announcer {
     fn default() -> Self {
         let pace = Pace::new(PACE, BURST);
-        Self { places: BTreeMap::new(), waiting: BTreeSet::new(), ready: BTreeSet::new(), pace }
+        Self { places: BTreeMap::new(), waiting: BTreeSet::new(), ready: BTreeSet::new(), pace, interval: INTERVAL }
     }
 }
 
@@ -75,18 +83,32 @@ impl Announcer {
     /// `place` was acquired: it is announced at once, whatever was planned for it.
     pub fn acquire(&mut self, place: Place, now: Duration) {
         self.release(place);
-        self.plan(place, Next { round: 0, at: now });
+        self.plan(place, 0, Some(now));
     }
 
     /// `place` is announced once more, and then as seldom as before.
     pub fn repeat(&mut self, place: Place, now: Duration) {
         self.release(place);
-        self.plan(place, Next { round: GAPS.len() - 1, at: now });
+        self.plan(place, GAPS.len(), Some(now));
+    }
+
+    /// From now on what has been announced often enough at first is announced again in this interval, more or less; zero: not
+    /// at all.
+    pub fn set_interval(&mut self, interval: Duration, now: Duration) {
+        if std::mem::replace(&mut self.interval, interval) == interval {
+            return;
+        }
+        let later = self.places.iter().filter(|(_, next)| next.round == GAPS.len());
+        let later: Vec<Place> = later.map(|(place, _)| *place).collect();
+        for place in later {
+            self.release(place);
+            self.plan(place, GAPS.len(), self.after(GAPS.len(), place, now));
+        }
     }
 
     /// `place` is not ours any more.
     pub fn release(&mut self, place: Place) {
-        if let Some(Next { round, at }) = self.places.remove(&place) {
+        if let Some(Next { round, at: Some(at) }) = self.places.remove(&place) {
             self.waiting.remove(&(at, place));
             self.ready.remove(&(round, at, place));
         }
@@ -104,7 +126,7 @@ impl Announcer {
         while self.pace.room_at() <= now {
             let Some((round, _, place)) = self.ready.pop_first() else { break };
             self.pace.take(now);
-            self.plan(place, Next { round: (round + 1).min(GAPS.len() - 1), at: now + GAPS[round] });
+            self.plan(place, (round + 1).min(GAPS.len()), self.after(round, place, now));
             due.push(place);
         }
         due
@@ -117,9 +139,18 @@ impl Announcer {
         [waiting, ready].into_iter().flatten().min()
     }
 
-    fn plan(&mut self, place: Place, next: Next) {
-        self.places.insert(place, next);
-        self.waiting.insert((next.at, place));
+    /// When what is announced now, in this round, is announced next.
+    fn after(&self, round: usize, place: Place, now: Duration) -> Option<Duration> {
+        let later = || {
+            let percent = 100 - JITTER + (random((place, now)) % u64::from(2 * JITTER + 1)) as u32;
+            Some(self.interval * percent / 100).filter(|interval| !interval.is_zero())
+        };
+        GAPS.get(round).copied().or_else(later).map(|gap| now + gap)
+    }
+
+    fn plan(&mut self, place: Place, round: usize, at: Option<Duration>) {
+        self.places.insert(place, Next { round, at });
+        self.waiting.extend(at.map(|at| (at, place)));
     }
 }
 

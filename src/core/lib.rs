@@ -19,5 +19,6 @@ pub mod conflict;
 pub mod elect;
 pub mod health;
 pub mod pace;
+mod random;
 pub mod responder;
 pub mod wire;

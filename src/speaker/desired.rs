@@ -19,7 +19,7 @@ use landfall_core::{
     health::Broken,
 };
 use scope::Scope;
-use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
 
 /// Why this node answers for a VIP on no interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
@@ -124,6 +124,11 @@ impl Desired {
             if counts { announcement.weight(&self.here.labels) } else { 0 }
         };
         self.config.preferring().map(weight).collect()
+    }
+
+    /// How often owners announce an address again; zero: not at all.
+    pub fn repeat(&self) -> Duration {
+        self.config.repeat
     }
 
     /// The pools, in the order of [`Reaches::pools`].

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     cluster::record::Cause,
-    net::{Link, PacketSocket, Received, Traffic, is_link_down},
+    net::{Interest, Link, PacketSocket, Received, Traffic, is_link_down},
 };
 use landfall_core::{
     conflict::Watch,
@@ -72,6 +72,8 @@ pub struct Losses {
     pub unread: u64,
     /// Frames that the interface's queue had no room for, on their way out.
     pub unsent: u64,
+    /// Addresses in use by foreign hosts that there was no room to remember.
+    pub forgotten: u64,
 }
 
 /// Why a VIP came here, and from which node.
@@ -91,6 +93,10 @@ pub struct Segment {
     /// VIPs that are claimed here and not answered for: they are probed, or a foreign host has them.
     silent: BTreeMap<IpAddr, Origin>,
     owned: HashSet<IpAddr>,
+    /// Which addresses the kernel lets questions and words about through, and whether that is still so.
+    interest: Option<Interest>,
+    is_interest_stale: bool,
+    hears_all_groups: bool,
     holdings: Holdings,
     drained: bool,
     counters: Counters,
@@ -112,6 +118,9 @@ impl Segment {
             wanted: BTreeMap::new(),
             silent: BTreeMap::new(),
             owned: HashSet::new(),
+            interest: None,
+            is_interest_stale: true,
+            hears_all_groups: false,
             holdings: Holdings::default(),
             drained: false,
             counters: Counters::default(),
@@ -194,6 +203,12 @@ impl Segment {
         now: Now,
     ) -> Vec<Change> {
         self.desired = desired.clone();
+        self.is_interest_stale = true;
+        // What is probed for below may be answered before the others are through.
+        if let Err(error) = self.listen() {
+            debug!(interface = self.link.name, %error, "what is to be heard could not be told");
+            self.is_interest_stale = true;
+        }
         withdrawn.iter().for_each(|vip| self.watch.release(*vip));
         let eligible = |(vip, wanted): (&IpAddr, &_)| {
             eligibility::eligible(&self.link, *vip, wanted, reaches)
@@ -213,6 +228,31 @@ impl Segment {
         let mut changes: Vec<Change> = inputs.into_iter().flat_map(|input| self.elect(input, now)).collect();
         changes.extend(self.retell(now));
         changes
+    }
+
+    /// Tells the kernel what is to be heard from now on: words about all VIPs, questions for those that are claimed here. To be
+    /// called once what has happened is carried out, and before anything is announced.
+    pub fn listen(&mut self) -> io::Result<()> {
+        if !std::mem::take(&mut self.is_interest_stale) {
+            return Ok(());
+        }
+        let said: Vec<IpAddr> = self.desired.vips.keys().copied().chain(self.watch.known()).collect();
+        let asked: Vec<IpAddr> = self.claimed().collect();
+        let interest = Some(Interest::new(said.iter().copied(), asked.iter().copied()));
+        if self.interest != interest {
+            self.interest = interest;
+            self.interest.iter().try_for_each(|interest| self.socket.listen_for(interest))?;
+        }
+        Ok(())
+    }
+
+    /// A VIP's group could not be joined: all are heard instead.
+    pub fn hear_all_groups(&mut self) -> io::Result<()> {
+        if !self.hears_all_groups {
+            self.socket.hear_all_groups(self.link.index)?;
+            self.hears_all_groups = true;
+        }
+        Ok(())
     }
 
     /// Hands everything over.
@@ -252,10 +292,11 @@ impl Segment {
         if let Ok(drops) = self.socket.take_drops() {
             self.losses.unread += drops.iter().map(|(_, count)| u64::from(*count)).sum::<u64>();
         }
+        self.losses.forgotten = self.watch.forgotten();
         let now = (self.losses.clone(), self.election.ignored().clone());
         if now != self.told {
-            let Losses { malformed, unread, unsent } = now.0;
-            warn!(interface = self.link.name, malformed, unread, unsent, ignored = ?now.1, "frames were lost or refused");
+            let Losses { malformed, unread, unsent, forgotten } = now.0;
+            warn!(interface = self.link.name, malformed, unread, unsent, forgotten, ignored = ?now.1, "frames were lost or refused");
             self.told = now;
         }
     }
@@ -338,6 +379,7 @@ impl Segment {
                     info!(interface = self.link.name, %vip, why = released(why), "no longer answering");
                     self.owned.remove(&vip);
                     self.silent.remove(&vip);
+                    self.is_interest_stale = true;
                     self.holdings.release(vip);
                     match why {
                         Released::Withdrawn => self.watch.release(vip),

@@ -168,7 +168,7 @@ fn nothing_is_decided_before_services_namespaces_and_nodes_are_listed() {
 
 fn host(address: &str) -> Host {
     let pods = vec!["198.51.100.101/32".parse().unwrap()];
-    Host { name: "n1".into(), addresses: vec![address.parse().unwrap()], pods }
+    Host { name: "n1".into(), labels: Labels::default(), addresses: vec![address.parse().unwrap()], pods }
 }
 
 #[test]
@@ -194,6 +194,24 @@ fn a_pool_among_the_pods_is_told_once() {
     assert_eq!(telling.reason, "ConfigurationWarning");
     bench.state.observe_node(Change::Applied(host("192.0.2.2")), wall());
     bench.configure(POOL);
+    assert_eq!(bench.state.tellings(), []);
+}
+
+#[test]
+fn what_selects_nothing_is_told_once_and_only_when_all_is_listed() {
+    const TEXT: &str =
+        "pools: [{name: a, addresses: [198.51.100.100]}]\nannouncements: [{nodeSelectors: [{matchLabels: {zone: a}}]}]";
+    let mut bench = Bench::new();
+    bench.configure(TEXT);
+    assert_eq!(bench.state.tellings(), []);
+    bench.restart(TEXT);
+    let [(About::Configuration, telling)] = &bench.state.tellings()[..] else { panic!("one was to be told") };
+    assert!(telling.note.contains("announcements[0]: nodeSelectors[0] selects no node"), "{}", telling.note);
+    bench.configure(TEXT);
+    assert_eq!(bench.state.tellings(), []);
+    let selected = Host { labels: Labels::from([("zone", "a")]), ..host("192.0.2.1") };
+    bench.state.observe_node(Change::Applied(selected), wall());
+    bench.configure(TEXT);
     assert_eq!(bench.state.tellings(), []);
 }
 

@@ -59,6 +59,21 @@ impl Admission {
         Ok(())
     }
 
+    /// The names of namespaces that are admitted.
+    pub(super) fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.namespaces.iter().map(String::as_str)
+    }
+
+    /// Those of namespaces, in the order of the text.
+    pub(super) fn namespace_selectors(&self) -> &[Selector] {
+        &self.namespace_selectors
+    }
+
+    /// Those of Services, in the order of the text.
+    pub(super) fn service_selectors(&self) -> &[Selector] {
+        &self.service_selectors
+    }
+
     pub(super) fn read(fields: &Fields<'_>, findings: &mut Findings) -> Self {
         let mut namespaces = BTreeSet::new();
         for (path, name, at) in fields.texts(findings, "namespaces") {

@@ -189,14 +189,32 @@ impl<'a> Fields<'a> {
 
     /// A span of time; `default` when it is absent.
     pub fn duration(&self, findings: &mut Findings, key: &str, default: Duration) -> Duration {
+        let expected = "a span of time of at most a year, such as 60s or 1h30m";
+        self.span(findings, key, default, |_| true, expected)
+    }
+
+    /// Between one time and the next; zero: never again. `default` when it is absent.
+    pub fn interval(&self, findings: &mut Findings, key: &str, default: Duration) -> Duration {
+        let is_slow = |span: &Duration| span.is_zero() || *span >= Duration::from_secs(1);
+        self.span(findings, key, default, is_slow, "0, or a span of time from 1s to a year, such as 60s or 1h30m")
+    }
+
+    fn span(
+        &self,
+        findings: &mut Findings,
+        key: &str,
+        default: Duration,
+        fits: impl FnOnce(&Duration) -> bool,
+        expected: &'static str,
+    ) -> Duration {
         let Some(node) = self.node(key) else { return default };
         let text = match &node.value {
             Value::Integer(0) => "0",
             Value::Text(text) => text,
             _ => "",
         };
-        duration::parse(text).unwrap_or_else(|| {
-            findings.wrong_type(node, &self.path(key), "a span of time of at most a year, such as 60s or 1h30m");
+        duration::parse(text).filter(fits).unwrap_or_else(|| {
+            findings.wrong_type(node, &self.path(key), expected);
             default
         })
     }

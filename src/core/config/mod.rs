@@ -10,6 +10,7 @@ mod conflict;
 mod diagnostic;
 mod duration;
 mod fields;
+mod idle;
 mod labels;
 mod pool;
 mod preference;
@@ -24,6 +25,7 @@ pub use admission::{Admission, Barrier};
 pub use announcement::{Announcement, Reach};
 pub use conflict::{Conflict, Policy, Probe};
 pub use diagnostic::{Diagnostic, Errors, Fault, Position};
+pub use idle::Present;
 pub use labels::Labels;
 pub use pool::{Pool, Sharing};
 pub use preference::Preference;
@@ -45,6 +47,8 @@ pub struct Config {
     pub quarantine: Duration,
     /// How long a deleted Service's address is remembered for its name.
     pub reuse: Duration,
+    /// How often an owner announces an address again; zero: not after the first announcements.
+    pub repeat: Duration,
     index: Index,
 }
 
@@ -53,7 +57,8 @@ impl Default for Config {
     fn default() -> Self {
         let (quarantine, reuse) = (Duration::from_secs(60), Duration::from_secs(24 * 3600));
         let announcements = vec![Announcement::default()];
-        Self { pools: Vec::new(), announcements, quarantine, reuse, index: Index::default() }
+        let repeat = Duration::from_secs(60);
+        Self { pools: Vec::new(), announcements, quarantine, reuse, repeat, index: Index::default() }
     }
 }
 
@@ -140,7 +145,7 @@ pub struct Parsed {
     pub warnings: Vec<Diagnostic>,
 }
 
-const CONFIG: &[&str] = &["pools", "announcements", "quarantine", "reuse"];
+const CONFIG: &[&str] = &["pools", "announcements", "quarantine", "reuse", "repeat"];
 
 /// More pools are refused: an allocation may have to look at each.
 const POOLS: usize = 4096;
@@ -187,8 +192,9 @@ pub fn parse(text: &str) -> Result<Parsed, Errors> {
     let defaults = Config::default();
     let quarantine = fields.duration(&mut findings, "quarantine", defaults.quarantine);
     let reuse = fields.duration(&mut findings, "reuse", defaults.reuse);
+    let repeat = fields.interval(&mut findings, "repeat", defaults.repeat);
     let index = Index::new(&pools);
-    let config = Config { pools, announcements, quarantine, reuse, index };
+    let config = Config { pools, announcements, quarantine, reuse, repeat, index };
     if names.is_empty() {
         findings.warn(root.at, "", Fault::NoPools);
     }

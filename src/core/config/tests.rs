@@ -306,7 +306,10 @@ fn keys_are_strict() {
         (
             "pool: []\n",
             "1:1 pool",
-            Fault::UnknownKey { key: "pool".into(), known: &["pools", "announcements", "quarantine", "reuse"] },
+            Fault::UnknownKey {
+                key: "pool".into(),
+                known: &["pools", "announcements", "quarantine", "reuse", "repeat"],
+            },
         ),
         (
             "pools:\n- {name: a, addresses: [1.1.1.1], autoassign: true}\n",

@@ -16,16 +16,19 @@
 //! What another speaker says is no conflict: the election decides between speakers. Their stations are known by their
 //! heartbeats, and an unknown one counts as foreign only after a while.
 
+mod api;
 mod heard;
 mod probes;
 mod stations;
 mod timing;
 
+pub use api::{Foreign, Heard, Output, Phase, Word};
 pub use heard::heard;
 
 use crate::{
     addr::Family,
     config::{Conflict, Policy, Probe},
+    random::random,
     wire::ethernet::MacAddr,
 };
 use probes::{Due, Probes};
@@ -35,67 +38,12 @@ use std::{
     net::IpAddr,
     time::Duration,
 };
-use timing::{AGAIN, DEFEND, Schedule, UNKNOWN, random};
+use timing::{AGAIN, DEFEND, Schedule, UNKNOWN};
 
 /// More VIPs that others have announced are not remembered: these are probed first.
 const MOST_ANNOUNCED: usize = 65_536;
 /// More VIPs do not rest here: they are given out again, and then found in use again.
 const MOST_RESTING: usize = 64;
-
-/// What the network says about a VIP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
-    /// The VIP.
-    pub vip: IpAddr,
-    /// The station that says it.
-    pub by: MacAddr,
-    /// What.
-    pub what: Word,
-}
-
-/// What a station says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
-    /// That it has the VIP.
-    Has,
-    /// That it would like to have it: it probes, too. IPv6's probes have a nonce.
-    Wants(Option<[u8; 6]>),
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Output {
-    /// Ask whether anybody has the VIP; for IPv6 with this nonce.
-    Probe(IpAddr, [u8; 6]),
-    /// Answer for it, and announce it.
-    Answer(IpAddr),
-    /// Announce it once, against the foreign host.
-    Defend(IpAddr),
-    /// Answer for it no longer; it stays claimed.
-    Silence(IpAddr),
-    /// A foreign host has it.
-    Found(IpAddr, Foreign),
-    /// None has it any more.
-    Over(IpAddr),
-}
-
-/// A foreign host that uses a VIP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Foreign {
-    /// Its station.
-    pub mac: MacAddr,
-    /// When it was found.
-    pub phase: Phase,
-}
-
-/// When a foreign host was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// Before the VIP was ever announced.
-    Probe,
-    /// Afterwards.
-    Watch,
-}
 
 /// What is known of a VIP.
 #[derive(Debug)]
@@ -145,6 +93,8 @@ pub struct Watch {
     announced: BTreeSet<IpAddr>,
     probes: Probes,
     agenda: BTreeSet<(Duration, IpAddr, Duty)>,
+    /// VIPs in use that there was no room for.
+    forgotten: u64,
     out: Vec<Output>,
 }
 
@@ -158,6 +108,7 @@ impl Watch {
             announced: BTreeSet::new(),
             probes: Probes::default(),
             agenda: BTreeSet::new(),
+            forgotten: 0,
             out: Vec::new(),
         }
     }
@@ -217,14 +168,14 @@ impl Watch {
     /// No Service has `vip` any more. Where a foreign host has it, it rests here.
     pub fn release(&mut self, vip: IpAddr) {
         self.announced.remove(&vip);
-        let has_room = self.vips.values().filter(|known| !known.claimed).count() < MOST_RESTING;
-        match self.vips.get_mut(&vip) {
-            Some(known) if !known.claimed => {}
-            Some(Vip { claimed, answers, announced, foreign: Some(foreign), .. }) if has_room => {
-                (*claimed, *answers, *announced) = (false, false, false);
-                foreign.phase = Phase::Probe;
-            }
-            _ => self.hand_over(vip),
+        let Some(known) = self.vips.get(&vip).filter(|known| known.claimed) else { return };
+        let Some(foreign) = known.foreign else { return self.hand_over(vip) };
+        if self.vips.values().filter(|known| !known.claimed).count() == MOST_RESTING {
+            self.forgotten += 1;
+            self.hand_over(vip);
+        } else if let Some(known) = self.vips.get_mut(&vip) {
+            (known.claimed, known.answers, known.announced) = (false, false, false);
+            known.foreign = Some(Foreign { phase: Phase::Probe, ..foreign });
         }
     }
 
@@ -279,6 +230,16 @@ impl Watch {
         self.vips.iter().filter_map(|(vip, known)| Some((*vip, known.foreign?)))
     }
 
+    /// The VIPs of which it has to hear: those that are claimed, and those that rest.
+    pub fn known(&self) -> impl Iterator<Item = IpAddr> {
+        self.vips.keys().copied()
+    }
+
+    /// How many VIPs that foreign hosts use were released and found no room to rest.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
     /// Whether anything about `vip` matters here, be it claimed or resting.
     pub fn knows(&self, vip: IpAddr) -> bool {
         self.vips.contains_key(&vip)
@@ -292,7 +253,7 @@ impl Watch {
     fn begin(&mut self, vip: IpAddr, now: Duration) {
         let Some(known) = self.vips.get(&vip) else { return };
         let schedule = Schedule::of(known.rule.probe, Family::of(vip));
-        self.probes.plan(vip, 0, now + schedule.pause(0, random(self.seed, vip, 0)));
+        self.probes.plan(vip, 0, now + schedule.pause(0, random((self.seed, vip, 0))));
     }
 
     fn probe(&mut self, Due { vip, sent }: Due, now: Duration) {
@@ -304,7 +265,7 @@ impl Watch {
         self.out.push(Output::Probe(vip, self.nonce(vip)));
         self.probes.sent(now);
         let sent = sent + 1;
-        self.probes.plan(vip, sent, now + schedule.pause(sent, random(self.seed, vip, sent)));
+        self.probes.plan(vip, sent, now + schedule.pause(sent, random((self.seed, vip, sent))));
     }
 
     /// A round is over and nobody has objected, save perhaps one who is not known yet.
@@ -421,7 +382,7 @@ impl Watch {
 
     /// What tells our probes of `vip` from others'.
     fn nonce(&self, vip: IpAddr) -> [u8; 6] {
-        let [a, b, c, d, e, f, ..] = random(self.seed, vip, u32::MAX).to_be_bytes();
+        let [a, b, c, d, e, f, ..] = random((self.seed, vip, u32::MAX)).to_be_bytes();
         [a, b, c, d, e, f]
     }
 }

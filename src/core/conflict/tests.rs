@@ -288,6 +288,17 @@ fn a_released_vip_that_is_in_use_rests_until_nobody_uses_it() {
 }
 
 #[test]
+fn so_many_rest_and_more_are_counted() {
+    let mut world = World::new();
+    let vips: Vec<IpAddr> = (0..MOST_RESTING as u8 + 6).map(|n| IpAddr::from([198, 51, 100, n])).collect();
+    vips.iter().for_each(|vip| world.claim(*vip, FAST, false));
+    world.run(3_000, Some(FOREIGN));
+    assert_eq!(world.watch.found().count(), vips.len());
+    vips.iter().for_each(|vip| world.watch.release(*vip));
+    assert_eq!((world.watch.found().count(), world.watch.forgotten()), (MOST_RESTING, 6));
+}
+
+#[test]
 fn a_resting_vip_is_forgotten_when_no_pool_has_it_any_more() {
     let mut world = World::new();
     world.claim(V4, FAST, false);

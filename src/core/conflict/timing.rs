@@ -4,12 +4,7 @@
 //! today answers within a millisecond, and is asked three times.
 
 use crate::{addr::Family, config::Probe};
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    net::IpAddr,
-    ops::Range,
-    time::Duration,
-};
+use std::{ops::Range, time::Duration};
 
 /// The least time between two defences of a VIP (RFC 5227, section 1.1: `DEFEND_INTERVAL`).
 pub const DEFEND: Duration = Duration::from_secs(10);
@@ -65,13 +60,6 @@ impl Schedule {
         let width = u64::try_from((range.end - range.start).as_millis()).unwrap_or(u64::MAX);
         range.start + ms(random.checked_rem(width).unwrap_or(0))
     }
-}
-
-/// A number that differs between interfaces (`seed`), VIPs and occasions.
-pub fn random(seed: u64, vip: IpAddr, occasion: u32) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (seed, vip, occasion).hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

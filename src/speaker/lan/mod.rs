@@ -40,7 +40,7 @@ use std::{
 };
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 /// After something could not be opened or joined, or an interface failed while netlink still calls it fit.
 const RETRY: Duration = Duration::from_millis(200);
@@ -203,10 +203,16 @@ impl Lan {
     }
 
     fn run(&mut self, now: Now) {
+        if self.retry.is_some_and(|at| at <= now.mono) {
+            self.reconcile(&BTreeSet::new(), now);
+        }
         let open: Vec<u32> = self.segments.keys().copied().collect();
         for index in open {
             let changes = self.segments.get_mut(&index).map(|segment| segment.run(now)).unwrap_or_default();
             self.carry_out(index, changes, now);
+            if let Some(Err(error)) = self.segments.get_mut(&index).map(Segment::listen) {
+                self.fail(index, &error, now);
+            }
         }
         for Place { interface, vip } in self.announcer.due(now.mono) {
             let Some(segment) = self.segments.get_mut(&interface) else { continue };
@@ -214,9 +220,6 @@ impl Lan {
             if let Err(error) = sent {
                 self.fail(interface, &error, now);
             }
-        }
-        if self.retry.is_some_and(|at| at <= now.mono) {
-            self.reconcile(&BTreeSet::new(), now);
         }
         if self.report <= now.mono {
             self.report = now.mono + REPORT;
@@ -272,6 +275,9 @@ impl Lan {
             // Said once: it is tried again and again.
             if self.unjoined.insert((interface, vip)) {
                 warn!(%vip, %error, "cannot join the address's solicited-node group: some switches will not deliver questions");
+            }
+            if let Some(Err(error)) = self.segments.get_mut(&interface).map(Segment::hear_all_groups) {
+                debug!(interface, %error, "cannot hear all groups either");
             }
             self.retry = Some(now.mono + RETRY);
         }

@@ -48,6 +48,7 @@ impl Lan {
     pub fn reconcile(&mut self, withdrawn: &BTreeSet<IpAddr>, now: Now) {
         let Some(desired) = self.desired.clone() else { return };
         self.retry = None;
+        self.announcer.set_interval(desired.repeat(), now.mono);
         self.findings.is_stale = true;
         self.report_soon(now);
         let links = self.links.clone();

@@ -31,6 +31,7 @@ impl Segment {
     /// The VIP is claimed here.
     pub(super) fn claim(&mut self, vip: IpAddr, origin: Origin, now: Now) -> Vec<Change> {
         self.silent.insert(vip, origin);
+        self.is_interest_stale = true;
         let (rule, announced) = self.rule(vip);
         let outputs = self.watch.claim(vip, rule, announced, now.mono);
         let changes = self.obey(outputs, now);
