@@ -30,6 +30,8 @@ use tracing::{debug, warn};
 const WAITING: usize = 1000;
 /// One per so long: 20 a second.
 const PACE: Duration = Duration::from_millis(50);
+/// How often it is looked whether one may go.
+const LOOK: Duration = Duration::from_millis(10);
 /// One per so long while there are writes to send.
 const BUSY_PACE: Duration = Duration::from_secs(1);
 /// An object's last words are not said again within so long.
@@ -127,6 +129,24 @@ impl Losses {
     }
 }
 
+/// When the next Event may go.
+#[derive(Debug, Default)]
+struct Pace {
+    sent: Option<Instant>,
+}
+
+impl Pace {
+    /// Whether one may go now; then it does.
+    fn take(&mut self, now: Instant, is_busy: bool) -> bool {
+        let pause = if is_busy { BUSY_PACE } else { PACE };
+        let is_due = self.sent.is_none_or(|sent| now.duration_since(sent) >= pause);
+        if is_due {
+            self.sent = Some(now);
+        }
+        is_due
+    }
+}
+
 /// The task that sends.
 struct Sender {
     client: Client,
@@ -137,12 +157,12 @@ struct Sender {
 
 impl Sender {
     async fn run(self, mut news: mpsc::Receiver<(ObjectReference, Telling)>, mut losses: Losses) {
-        let mut pace = interval(PACE);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut audit = interval(LOSSES);
         audit.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (mut fresh, mut waiting) = (Fresh::default(), Fair::new(WAITING));
-        let mut sent: Option<Instant> = None;
+        let mut pace = Pace::default();
         let mut sending = FuturesUnordered::new();
         let mut open = true;
         while open || !waiting.is_empty() || !sending.is_empty() {
@@ -155,16 +175,16 @@ impl Sender {
                         debug!(namespace = about.namespace, name = about.name, reason, note, "event");
                         if fresh.is_new(&about, &telling, Instant::now()) {
                             let namespace = about.namespace.clone().unwrap_or_default();
-                            losses.count(waiting.push(&namespace, (about, telling)).is_some());
+                            let lost = waiting.push(&namespace, (about, telling));
+                            losses.count(lost.is_some());
+                            lost.iter().for_each(|(about, _)| fresh.forget(about));
                         }
                     }
                     None => open = false,
                 },
                 Some(()) = sending.next() => {}
-                _ = pace.tick(), if !waiting.is_empty() && sending.is_empty() => {
-                    let is_due = sent.is_none_or(|sent| sent.elapsed() >= BUSY_PACE) || !self.busy.load(Ordering::Relaxed);
-                    if is_due && let Some((about, telling)) = waiting.pop() {
-                        sent = Some(Instant::now());
+                _ = look.tick(), if !waiting.is_empty() && sending.is_empty() => {
+                    if pace.take(Instant::now(), self.busy.load(Ordering::Relaxed)) && let Some((about, telling)) = waiting.pop() {
                         sending.push(self.send(about, telling));
                     }
                 }
@@ -206,6 +226,11 @@ impl Fresh {
         }
         last.insert_entry((telling.clone(), now));
         true
+    }
+
+    /// What was said last about an object is lost, and may be said again.
+    fn forget(&mut self, about: &ObjectReference) {
+        self.0.remove(about.uid.as_deref().unwrap_or_default());
     }
 }
 
@@ -286,6 +311,25 @@ mod tests {
         assert_eq!(namespace.as_deref(), Some("default"), "where the API takes Events about nodes");
         let long = event(about("1"), telling(&"ü".repeat(2000)), "c", "i", Timestamp::UNIX_EPOCH).note.unwrap();
         assert!(long.len() <= NOTE && long.ends_with('…'));
+    }
+
+    /// How many go out within ten seconds, when it is looked every millisecond.
+    fn sent_in_ten_seconds(is_busy: bool) -> usize {
+        let (mut pace, start) = (Pace::default(), Instant::now());
+        (0..10_000).filter(|millis| pace.take(start + Duration::from_millis(*millis), is_busy)).count()
+    }
+
+    #[test]
+    fn twenty_go_in_a_second_and_one_beside_writes() {
+        assert_eq!([false, true].map(sent_in_ten_seconds), [200, 10]);
+    }
+
+    #[test]
+    fn what_was_dropped_may_be_said_again() {
+        let (mut fresh, start) = (Fresh::default(), Instant::now());
+        assert!(fresh.is_new(&about("1"), &telling("full"), start));
+        fresh.forget(&about("1"));
+        assert!(fresh.is_new(&about("1"), &telling("full"), start));
     }
 
     #[tokio::test]

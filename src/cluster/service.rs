@@ -79,11 +79,12 @@ impl Ingress {
     /// (KEP-1860).
     fn is_vip(&self) -> bool {
         let vip = matches!(self.ip_mode.as_deref(), None | Some("VIP"));
-        vip && self.hostname.is_none() && self.address().is_some()
+        vip && self.address().is_some()
     }
 
+    /// None where there is a name as well: then it is somebody else's word.
     fn address(&self) -> Option<IpAddr> {
-        self.ip.as_ref()?.parse().ok()
+        self.ip.as_ref().filter(|_| self.hostname.is_none())?.parse().ok()
     }
 }
 
@@ -106,6 +107,8 @@ pub struct Service {
     pub resource_version: Box<str>,
     /// Whether the status is as we write it: its addresses are VIPs, and it has nothing else.
     pub vips_alone: bool,
+    /// Whether it has our word on which addresses have been announced, be it about those that it has now or not.
+    pub has_announced: bool,
     /// Our condition [`names::ALLOCATED`].
     pub said: Option<Said>,
     /// Our condition [`names::ANNOUNCED`].
@@ -131,10 +134,9 @@ impl Service {
         let ingress = status.load_balancer.ingress;
         let addresses: Box<[IpAddr]> = ingress.iter().filter_map(Ingress::address).collect();
         let mut request = request::request(annotation, spec.load_balancer_ip.as_deref());
-        let share = share::share(annotation, &spec).unwrap_or_else(|malformed| {
-            request.malformed.get_or_insert(malformed);
-            None
-        });
+        let (share, malformed) = share::share(annotation, &spec);
+        request.malformed = request.malformed.or(malformed);
+        let has_announced = annotation(names::ANNOUNCED_ADDRESSES).is_some();
         let alloc = alloc::Service {
             managed: ours && !deleting,
             elsewhere: balanced && !ours && !deleting,
@@ -164,6 +166,7 @@ impl Service {
             alloc: Arc::new(alloc),
             resource_version: metadata.resource_version.unwrap_or_default().into(),
             vips_alone: ingress.iter().all(Ingress::is_vip),
+            has_announced,
             said: said(names::ALLOCATED),
             announced: said(names::ANNOUNCED),
             // A headless one has the word None.

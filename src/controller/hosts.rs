@@ -6,15 +6,15 @@ use ipnet::IpNet;
 use landfall_core::{
     addr,
     alloc::{Reserve, Reserved},
-    config::{Config, Labels},
+    config::{Config, Labels, Pool},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-};
+use std::{collections::BTreeMap, net::IpAddr};
 
-/// So many of the cluster's own addresses are remembered: enough to know the ranges that they are from.
-const CLUSTER_IPS: usize = 1024;
+/// Kubernetes takes no larger range for Services (`--service-cluster-ip-range`): addresses that are farther apart are from two.
+const WIDEST_V4: u8 = 12;
+const WIDEST_V6: u8 = 64;
+/// More ranges are not remembered.
+const CLUSTER_RANGES: usize = 8;
 
 /// The nodes, by name.
 #[derive(Debug, Default)]
@@ -22,7 +22,8 @@ pub struct Hosts {
     nodes: BTreeMap<String, Host>,
     /// The addresses of their interfaces, with the subnets, as their speakers tell.
     interfaces: BTreeMap<String, Vec<IpNet>>,
-    cluster_ips: BTreeSet<IpAddr>,
+    /// The smallest ranges that the cluster's own addresses of Services are in.
+    cluster_ranges: Vec<IpNet>,
 }
 
 impl Hosts {
@@ -51,14 +52,21 @@ impl Hosts {
         self.interfaces.remove(node).is_some()
     }
 
-    /// A Service has these addresses inside the cluster. Says whether one that is news is a pool's.
-    pub fn see_cluster_ips(&mut self, ips: &[IpAddr], config: Option<&Config>) -> bool {
-        let mut is_a_pools = false;
+    /// A Service has these addresses inside the cluster. Says whether the ranges that they are from are larger than was known.
+    pub fn see_cluster_ips(&mut self, ips: &[IpAddr]) -> bool {
+        let mut is_news = false;
         for ip in ips {
-            let is_new = self.cluster_ips.len() < CLUSTER_IPS && self.cluster_ips.insert(*ip);
-            is_a_pools |= is_new && config.is_some_and(|config| config.position_of(*ip).is_some());
+            let is_one = |wider: &IpNet| wider.prefix_len() >= if ip.is_ipv4() { WIDEST_V4 } else { WIDEST_V6 };
+            let near = self.cluster_ranges.iter_mut().filter(|range| range.addr().is_ipv4() == ip.is_ipv4());
+            let mut near = near.map(|range| (widened(*range, *ip), range));
+            if let Some((wider, range)) = near.find(|(wider, _)| is_one(wider)) {
+                is_news |= std::mem::replace(range, wider) != wider;
+            } else if self.cluster_ranges.len() < CLUSTER_RANGES {
+                self.cluster_ranges.push(IpNet::from(*ip));
+                is_news = true;
+            }
         }
-        is_a_pools
+        is_news
     }
 
     /// What of all of them is never handed out. A node counts as such; what a speaker's record says counts while its node is
@@ -91,16 +99,27 @@ impl Hosts {
                 ));
             }
         }
-        let inside: BTreeSet<usize> = self.cluster_ips.iter().filter_map(|ip| config.position_of(*ip)).collect();
-        overlaps.extend(inside.iter().filter_map(|position| config.pools.get(*position)).map(|pool| {
+        // Nothing tells the ranges themselves: what is known of them grows as Services come.
+        let is_inside = |pool: &&Pool| self.cluster_ranges.iter().any(|range| pool.lists_in(*range));
+        overlaps.extend(config.pools.iter().filter(is_inside).map(|pool| {
             format!(
-                "the pool {:?} has addresses that Services have inside the cluster (clusterIP): take the cluster's own range \
-                 out of the pool, or nobody knows whom a packet is for",
+                "the pool {:?} has addresses among those that Services get inside the cluster (clusterIP): take the cluster's own \
+                 range out of the pool, or nobody knows whom a packet is for",
                 pool.name
             )
         }));
         overlaps
     }
+}
+
+/// The smallest range with all of `range` and this address, which is of its family.
+fn widened(range: IpNet, ip: IpAddr) -> IpNet {
+    let mut wider = range;
+    while !wider.contains(&ip) {
+        let Some(supernet) = wider.supernet() else { break };
+        wider = supernet;
+    }
+    wider
 }
 
 #[cfg(test)]
@@ -132,15 +151,15 @@ mod tests {
 
     #[test]
     fn a_pool_among_the_clusters_own_addresses_is_told_once() {
-        let config = "pools: [{name: a, addresses: [10.96.0.0/12]}, {name: b, addresses: [198.51.100.0/24]}]";
+        let config = "pools: [{name: a, addresses: [10.100.0.0/24]}, {name: b, addresses: [198.51.100.0/24]}]";
         let config = config::parse(config).unwrap().config;
         let mut hosts = Hosts::default();
         let ips = |texts: &[&str]| texts.iter().map(|text| text.parse::<IpAddr>().unwrap()).collect::<Vec<_>>();
-        assert!(!hosts.see_cluster_ips(&ips(&["172.20.0.1", "2001:db8::1"]), Some(&config)));
+        assert!(hosts.see_cluster_ips(&ips(&["172.20.0.1", "2001:db8::1", "10.96.0.1"])));
         assert_eq!(hosts.overlaps(&config), [""; 0]);
-        assert!(hosts.see_cluster_ips(&ips(&["10.96.0.1"]), Some(&config)));
-        assert!(!hosts.see_cluster_ips(&ips(&["10.96.0.1"]), Some(&config)), "it is no news");
-        hosts.see_cluster_ips(&ips(&["10.96.0.10"]), Some(&config));
+        // Nobody has an address of the pool yet: its range is in between.
+        assert!(hosts.see_cluster_ips(&ips(&["10.107.3.9"])));
+        assert!(!hosts.see_cluster_ips(&ips(&["10.99.0.1", "10.96.0.1"])), "they are no news");
         let overlaps = hosts.overlaps(&config);
         assert!(
             overlaps.len() == 1 && overlaps[0].contains("\"a\"") && overlaps[0].contains("clusterIP"),

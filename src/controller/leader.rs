@@ -52,6 +52,15 @@ pub struct Leader<'a> {
     pub teller: Teller,
 }
 
+/// Lets Events go at their usual pace when it goes.
+struct Calm<'a>(&'a Teller);
+
+impl Drop for Calm<'_> {
+    fn drop(&mut self) {
+        self.0.yield_to_writes(false);
+    }
+}
+
 impl Leader<'_> {
     /// Leads until `shutdown`. State is rebuilt from a list that is newer than the start of the term.
     pub async fn lead(&self, tenure: Tenure, shutdown: &CancellationToken) {
@@ -68,6 +77,8 @@ impl Leader<'_> {
         let mut records = pin!(watch(records, watcher::Config::default(), Part::new));
         let keeper = Keeper::new(self.client.clone(), self.namespace, tenure.clone());
         let mut memory = pin!(keeper.read().fuse());
+        // However the term ends: what is still to be told waits for no writes then.
+        let _calm = Calm(&self.teller);
         let mut state = State::new(IN_FLIGHT);
         let mut flights = FuturesUnordered::new();
         let mut writing = FuturesUnordered::new();

@@ -75,7 +75,9 @@ pub fn plan(service: &Service, decision: Option<&Decision>, now: Timestamp) -> O
     if metadata.is_empty() && status.is_empty() {
         return None;
     }
-    let telling = decision.and_then(|decision| tell(decision, status.contains_key("loadBalancer"), judged));
+    // What the status had already is news once it is ours.
+    let moved = status.contains_key("loadBalancer") || service.alloc.record.is_none();
+    let telling = decision.and_then(|decision| tell(decision, moved, judged));
     Some(Plan { patch: patch(service, metadata, status), telling })
 }
 
@@ -113,12 +115,12 @@ fn target<'a>(service: &Service, decision: Option<&'a Decision>) -> Target<'a> {
         Some(Decision::Assign { addresses, record, kept, .. }) => {
             let condition = match kept {
                 None => ("True", "Allocated", format!("{} from pool {record}", list(addresses))),
-                Some(refusal) => ("True", refusal.reason(), kept_words(addresses, refusal)),
+                Some(refusal) => ("True", refusal.reason(), kept_words(addresses, &refusal.lasting())),
             };
             Target { holds: Holding::These(addresses, record), condition: Some(Some(condition)) }
         }
         Some(Decision::Refuse { refusal, .. }) => {
-            let condition = ("False", refusal.reason(), refusal.to_string());
+            let condition = ("False", refusal.reason(), refusal.lasting());
             let holds = if recorded { Holding::Nothing } else { Holding::AsItIs };
             Target { holds, condition: Some(Some(condition)) }
         }
@@ -155,11 +157,14 @@ fn change_holding(
     if has && !wants {
         metadata.insert("$deleteFromPrimitiveList/finalizers".into(), json!([names::FINALIZER]));
     }
+    let mut annotations = Map::new();
     if service.alloc.record.as_deref() != record {
-        let mut annotations = Map::from_iter([(names::ALLOCATED_FROM.to_owned(), json!(record))]);
-        if record.is_none() && service.alloc.announced != 0 {
-            annotations.insert(names::ANNOUNCED_ADDRESSES.into(), Value::Null);
-        }
+        annotations.insert(names::ALLOCATED_FROM.into(), json!(record));
+    }
+    if record.is_none() && service.has_announced {
+        annotations.insert(names::ANNOUNCED_ADDRESSES.into(), Value::Null);
+    }
+    if !annotations.is_empty() {
         metadata.insert("annotations".into(), Value::Object(annotations));
     }
     let Some(addresses) = addresses else { return };
@@ -194,7 +199,7 @@ fn tell(decision: &Decision, moved: bool, judged: bool) -> Option<Telling> {
     let telling = |severity, reason, note| Some(Telling { severity, reason, note });
     match decision {
         Decision::Assign { addresses, kept: Some(refusal), .. } if judged => {
-            telling(Severity::Warning, "AddressKept", kept_words(addresses, refusal))
+            telling(Severity::Warning, "AddressKept", kept_words(addresses, &refusal.to_string()))
         }
         Decision::Assign { addresses, record, .. } if moved => {
             telling(Severity::Normal, "IPAllocated", format!("{} from pool {record}", list(addresses)))
@@ -222,8 +227,8 @@ pub fn loss(refusal: &Refusal) -> Telling {
     Telling { severity: Severity::Warning, reason, note: refusal.to_string() }
 }
 
-fn kept_words(addresses: &[IpAddr], refusal: &Refusal) -> String {
-    format!("{} is kept although it no longer fits: {refusal}", list(addresses))
+fn kept_words(addresses: &[IpAddr], why: &str) -> String {
+    format!("{} is kept although it no longer fits: {why}", list(addresses))
 }
 
 fn list(addresses: &[IpAddr]) -> String {

@@ -236,7 +236,7 @@ impl State {
     pub fn observe(&mut self, change: Change<Service>, wall: Timestamp) {
         match change {
             Change::Applied(mut service) => {
-                if self.hosts.see_cluster_ips(&std::mem::take(&mut service.cluster_ips), self.config.as_deref()) {
+                if self.hosts.see_cluster_ips(&std::mem::take(&mut service.cluster_ips)) {
                     self.look_for_oddities();
                 }
                 let key = service.alloc.key.clone();

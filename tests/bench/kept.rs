@@ -2,7 +2,7 @@
 //! server that stores what it is sent.
 
 use crate::pure::{config, resident};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use k8s_openapi::jiff::Timestamp;
 use kube::{core::DeserializeGuard, runtime::watcher::Event};
 use landfall::{
@@ -29,7 +29,7 @@ pub fn created(services: usize) -> Result<u64> {
     server.tell(Event::InitDone);
     for number in 0..services {
         server.now += Duration::from_secs(1) / PER_SECOND;
-        server.put(object(number))?;
+        ensure!(server.put(object(number))? > 0, "a Service is not served");
     }
     server.end(before, services)
 }
@@ -46,9 +46,10 @@ pub fn listed(services: usize) -> Result<u64> {
         server.tell(Event::InitApply(serde_json::from_value(served(number))?));
     }
     server.tell(Event::InitDone);
-    while let Some(write) = server.state.next(server.now, wall()) {
-        server.state.done(&write.flight, Outcome::Written, server.now);
-    }
+    // They have their addresses, and nobody announces them: nothing is to be written before it is time to say so.
+    ensure!(server.state.next(server.now, wall()).is_none(), "a Service that is served is written");
+    server.tell(Event::Apply(serde_json::from_value(object(services))?));
+    ensure!(server.state.next(server.now, wall()).is_some(), "a new one is not served");
     server.end(before, services)
 }
 
@@ -66,6 +67,7 @@ impl Server {
         state.configure(config("10.0.0.0/8"), wall());
         state.observe_namespace(Change::Synced, wall());
         state.observe_node(Change::Synced, wall());
+        state.observe_record(Change::Synced, wall());
         Self { names: Names::default(), state, now: Duration::from_secs(1000) }
     }
 
@@ -82,15 +84,17 @@ impl Server {
         Ok(bytes)
     }
 
-    /// Stores an object, and what is written of it.
-    fn put(&mut self, mut object: Value) -> Result<()> {
+    /// Stores an object, and what is written of it: so many times.
+    fn put(&mut self, mut object: Value) -> Result<usize> {
         self.tell(Event::Apply(serde_json::from_value(object.clone())?));
+        let mut writes = 0;
         while let Some(write) = self.state.next(self.now, wall()) {
             merge(&mut object, &write.plan.patch);
             self.state.done(&write.flight, Outcome::Written, self.now);
             self.tell(Event::Apply(serde_json::from_value(object.clone())?));
+            writes += 1;
         }
-        Ok(())
+        Ok(writes)
     }
 }
 

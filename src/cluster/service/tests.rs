@@ -62,7 +62,7 @@ fn a_service_is_projected_whole() {
 }
 
 #[test]
-fn a_sharing_key_is_projected_and_two_that_disagree_are_no_request() {
+fn a_sharing_key_is_projected_and_of_two_that_disagree_the_first_beside_what_is_wrong() {
     let key = |o: &mut Value| o["metadata"]["annotations"]["landfall.dev/sharing-key"] = json!("k");
     let share = Service::new(object(key), None).alloc.share.clone().unwrap();
     assert_eq!((share.key.as_str(), share.ports.len(), share.local.is_some()), ("k", 2, true));
@@ -71,7 +71,8 @@ fn a_sharing_key_is_projected_and_two_that_disagree_are_no_request() {
         o["metadata"]["annotations"]["metallb.io/allow-shared-ip"] = json!("l");
     };
     let alloc = Service::new(object(two), None).alloc;
-    assert!(alloc.share.is_none() && alloc.request().malformed.is_some());
+    assert_eq!(alloc.share.as_ref().map(|share| share.key.as_str()), Some("k"));
+    assert!(alloc.request().malformed.is_some());
 }
 
 #[test]
@@ -114,6 +115,9 @@ fn a_hostname_in_the_status_is_foreign() {
     let service = Service::new(object(named), None);
     assert!(service.alloc.foreign_status && !service.vips_alone);
     assert_eq!(*service.alloc.status, [ip("2001:db8::1")]);
+    let both = |o: &mut Value| o["status"]["loadBalancer"]["ingress"][0]["hostname"] = json!("lb.example.com");
+    let service = Service::new(object(both), None);
+    assert!(service.alloc.foreign_status && *service.alloc.status == [ip("2001:db8::1")]);
     let proxy = |o: &mut Value| o["status"]["loadBalancer"]["ingress"][0]["ipMode"] = json!("Proxy");
     assert!(!Service::new(object(proxy), None).vips_alone);
 }

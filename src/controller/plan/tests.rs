@@ -294,3 +294,13 @@ fn addresses_that_were_announced_are_known_with_the_same_write_and_forgotten_wit
     let both = json!({"landfall.dev/allocated-from": null, "landfall.dev/announced-addresses": null});
     assert_eq!(released["metadata"]["annotations"], both);
 }
+
+#[test]
+fn what_was_there_already_is_told_when_it_becomes_ours() {
+    let adopted = service(|object| {
+        object["status"]["loadBalancer"] = json!({"ingress": [{"ip": VIP, "ipMode": "VIP"}]});
+    });
+    let plan = plan(&adopted, Some(&assign(&[VIP], None)), now()).unwrap();
+    assert_eq!(plan.telling, telling(Severity::Normal, "IPAllocated", format!("{VIP} from pool default")));
+    assert!(plan.patch["status"].get("loadBalancer").is_none(), "{}", plan.patch);
+}

@@ -231,6 +231,24 @@ fn a_restart_writes_nothing_and_moves_nothing() {
 }
 
 #[test]
+fn a_restart_tells_nobody_again_who_waits_while_others_come_and_go() {
+    let mut bench = Bench::new();
+    let pool = "pools: [{name: default, addresses: [198.51.100.100-198.51.100.109, '2001:db8::1']}]";
+    bench.restart(pool);
+    let dual = |object: &mut Value| {
+        object["spec"]["ipFamilies"] = json!(["IPv4", "IPv6"]);
+        object["spec"]["ipFamilyPolicy"] = json!("RequireDualStack");
+    };
+    bench.put("a", dual);
+    bench.put("b", dual);
+    assert_eq!(bench.settle(), ["a: IPAllocated", "b: AllocationFailed"]);
+    bench.put("c", |_| ());
+    assert_eq!(bench.settle(), ["c: IPAllocated"]);
+    bench.restart(pool);
+    assert_eq!(bench.settle(), [""; 0]);
+}
+
+#[test]
 fn a_release_is_written_and_serves_who_waits() {
     let mut bench = Bench::new();
     bench.restart(POOL);
@@ -253,6 +271,7 @@ fn a_type_change_is_a_release_although_the_status_is_wiped() {
     bench.put("a", |_| ());
     bench.settle();
     bench.put("a", |object| {
+        object["metadata"]["annotations"][names::ANNOUNCED_ADDRESSES] = json!("198.51.100.100");
         object["spec"]["type"] = json!("ClusterIP");
         object["status"].as_object_mut().unwrap().remove("loadBalancer");
     });

@@ -39,7 +39,9 @@ fn claim(service: &Service, ledger: &Ledger) -> Claim {
     }
     let config = ledger.config();
     let is_ours = service.record.is_some();
-    let in_pools = |address| config.pool_of(address).is_some_and(|pool| pool.addresses.contains(address));
+    // What is never handed out, such as a node's own address, is in no status for us.
+    let is_a_pools = |address| config.pool_of(address).is_some_and(|pool| pool.addresses.contains(address));
+    let in_pools = |address| is_a_pools(address) && ledger.reserve(address).is_none();
     let foreign = service.foreign_status || !service.status.iter().all(|address| in_pools(*address));
     if !is_ours && foreign {
         return Claim::Foreign;
@@ -60,13 +62,17 @@ fn claim(service: &Service, ledger: &Ledger) -> Claim {
     });
     let (key, share) = (&service.key, service.share.as_deref());
     // What was given once does not depend on what the pool says of sharing today.
-    let bar =
-        |address| if is_ours { ledger.tenants().clash(address, key, share) } else { ledger.bar(address, key, share) };
+    let bar = |address| {
+        let by = if is_ours { ledger.tenants().clash(address, key, share) } else { ledger.bar(address, key, share) };
+        let rests = || ledger.rests_for(address).filter(|of| !is_ours && *of != key);
+        let resting = || rests().map(|of| Refusal::Resting { address, of: of.clone() });
+        by.map(|by| plan::unshareable(address, by)).or_else(resting)
+    };
     let (mut own, mut lost) = (Vec::new(), None);
     for held in held {
         match bar(held.address) {
             None => own.push(held),
-            Some(by) => lost = lost.or(Some(plan::unshareable(held.address, by))),
+            why => lost = lost.or(why),
         }
     }
     Claim::Ours(own, lost)

@@ -30,7 +30,7 @@ pub(super) fn leave(
 ) -> Plan {
     let Some((address, by)) = contested(entry, ledger, left) else { return plan };
     let rest: Vec<Held> = entry.held().iter().filter(|held| held.address != address).cloned().collect();
-    let other = plan::plan(&entry.service, namespace, &rest, ledger);
+    let other = plan::plan(&entry.service, namespace, (entry.held(), &rest), ledger);
     if other.hold.len() < plan.hold.len() {
         return plan;
     }

@@ -4,9 +4,8 @@
 //! what the Service holds when somebody asks for it.
 
 use super::{
-    Decision, Refusal, Service,
+    Decision, Few, Refusal, Service,
     held::Held,
-    refusal::list,
     waiting::{Ticket, Turn},
 };
 use arcstr::ArcStr;
@@ -164,7 +163,8 @@ impl Entry {
     /// Somebody else serves it: it is left as it is, and told so.
     pub fn conclude_foreign(&mut self) -> Option<Decision> {
         let status = &self.service.status;
-        let shown = if status.is_empty() { "a hostname".to_owned() } else { list(status) };
+        let shown: Few<&IpAddr> = status.iter().collect();
+        let shown = if status.is_empty() { "a hostname".to_owned() } else { shown.to_string() };
         let refusal = Refusal::Foreign { shown };
         if matches!(&self.told, Told::Refused(old) if **old == refusal) {
             return None;
@@ -210,10 +210,15 @@ impl Entry {
         *finalizer && !foreign_status && self.shows_addresses() && record.as_ref() == Some(&self.record())
     }
 
-    /// Whether it was told to have what it holds, and shows something else beside or instead.
+    /// Whether it shows something beside or instead of what it was told to have; or, where it was told to have nothing, something
+    /// that it never held, which is another's, then.
     pub fn is_astray(&self) -> bool {
-        let is_held = |address: &IpAddr| self.held.iter().any(|held| held.address == *address);
-        matches!(self.told, Told::Holds(_)) && !self.service.status.iter().all(is_held)
+        let mut status = self.service.status.iter();
+        match self.told {
+            Told::Holds(_) => !status.all(|address| self.held.iter().any(|held| held.address == *address)),
+            Told::Released => !status.all(|address| self.own().any(|held| held.address == *address)),
+            Told::Nothing | Told::Refused(_) => false,
+        }
     }
 
     fn shows_addresses(&self) -> bool {

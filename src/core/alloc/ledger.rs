@@ -28,6 +28,8 @@ pub(super) struct Ledger {
     reserved: Arc<Reserved>,
     /// By a pool's position: what it may hand out and nobody holds.
     stocks: Vec<Stock>,
+    /// By a pool's position: how many of its addresses are never handed out, IPv4 and IPv6.
+    withheld: Vec<[u128; 2]>,
     tenants: Tenants,
     memory: Memory,
     /// Those of the memory that still rest.
@@ -47,7 +49,16 @@ impl Ledger {
             reserved.keys().for_each(|address| fresh.remove(Range::single(*address)));
             Stock::new(fresh)
         });
+        let mut withheld = vec![[0; 2]; config.pools.len()];
+        for address in reserved.keys() {
+            if let Some(pool) =
+                config.position_of(*address).filter(|pool| config.pools[*pool].addresses.contains(*address))
+            {
+                withheld[pool][usize::from(address.is_ipv6())] += 1;
+            }
+        }
         let mut ledger = Self {
+            withheld,
             stocks: stocks.collect(),
             config,
             reserved,
@@ -190,8 +201,7 @@ impl Ledger {
 
     pub fn usage(&self, pool: usize, family: Family) -> Usage {
         let (of, stock) = (&self.config.pools[pool], &self.stocks[pool]);
-        let reserved = self.reserved.keys().filter(|address| Family::of(**address) == family);
-        let total = of.size(family) - reserved.filter(|address| of.addresses.contains(**address)).count() as u128;
+        let total = of.size(family) - self.withheld[pool][usize::from(family == Family::V6)];
         let used = total - stock.fresh(family) - stock.remembered(family);
         // Of those that are remembered none has rested long enough, or the next one would have.
         let is_resting = self.next_for_all(pool, family).is_none();

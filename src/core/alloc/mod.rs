@@ -13,6 +13,7 @@
 mod adopt;
 mod contested;
 mod entry;
+mod few;
 mod held;
 mod key;
 mod ledger;
@@ -33,6 +34,7 @@ mod waiting;
 #[cfg(test)]
 mod world;
 
+pub use few::Few;
 pub use key::ServiceKey;
 pub use memory::{MOST, Rest};
 pub use refusal::{Refusal, Usage};
@@ -141,7 +143,7 @@ impl Allocator {
         self.services.get(key)?.conclusion()
     }
 
-    /// Whether a Service that has addresses shows one that is not its own, such as a former leader's late write has left.
+    /// Whether a Service shows an address that is not its own, such as a former leader's late write has left.
     pub fn is_astray(&self, key: &ServiceKey) -> bool {
         self.services.get(key).is_some_and(|entry| entry.is_astray())
     }
@@ -275,7 +277,7 @@ impl Allocator {
             Some(ledger) => {
                 if adopt::adopt(entry, ledger) {
                     let namespace = self.namespaces.get(key.namespace());
-                    let plan = plan::plan(&entry.service, namespace, entry.held(), ledger);
+                    let plan = plan::plan(&entry.service, namespace, (entry.held(), entry.held()), ledger);
                     let Plan { hold, shortfall, wants, lost } =
                         contested::leave(plan, entry, namespace, ledger, &mut self.left);
                     hold.iter().for_each(|held| ledger.take(held, key));

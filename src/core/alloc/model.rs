@@ -260,10 +260,8 @@ fn best(service: &Service, world: &World, taken: &Tenancies, rests: &[Rest]) -> 
             && service.request().pool.iter().all(|name| choice.iter().all(|option| pools[option.pool].name == *name))
             && match choice.iter().any(is_asked) {
                 true => chosen().all(|option| !option.joined || is_asked_shared),
-                // Both are shared or neither, and new ones come from one pool.
-                false => choice.iter().all(|option| {
-                    option.joined == choice[0].joined && (option.joined || option.pool == choice[0].pool)
-                }),
+                // Both are shared or neither, and from one pool.
+                false => choice.iter().all(|option| option.joined == choice[0].joined && option.pool == choice[0].pool),
             }
             && choice.iter().all(|option| is_admitted(option) && is_usable(option) && has_room(option))
     };

@@ -2,6 +2,7 @@
 
 use super::{
     Families, FamilyPolicy, Refusal, Service, ServiceKey,
+    few::Few,
     held::Held,
     ledger::Ledger,
     sharing::{Clash, Share},
@@ -11,7 +12,7 @@ use crate::{
     addr::Family,
     config::{Labels, Pool},
 };
-use std::{borrow::Cow, net::IpAddr};
+use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 /// What a Service should hold from now on.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,10 +40,16 @@ impl From<Refusal> for Denial {
     }
 }
 
-/// Plans for a Service that holds `held`, in a namespace with these labels, if they are known. Whatever cannot be had, it
-/// keeps what it has; unless it has changed so that it may no longer share that.
-pub(super) fn plan(service: &Service, namespace: Option<&Labels>, held: &[Held], ledger: &Ledger) -> Plan {
-    let share = service.share.as_deref();
+/// Plans for a Service that has `has`, of which it may keep `held`, in a namespace with these labels, if they are known. Whatever
+/// cannot be had, it keeps what it may; unless it has changed so that it may no longer share that.
+pub(super) fn plan(
+    service: &Service,
+    namespace: Option<&Labels>,
+    (has, held): (&[Held], &[Held]),
+    ledger: &Ledger,
+) -> Plan {
+    let brings = brings(service, held);
+    let share = brings.as_deref();
     let lost = held.iter().find_map(|held| {
         let (by, clash) = ledger.tenants().clash(held.address, &service.key, share)?;
         Some(Refusal::Unshareable { address: held.address, by: by.clone(), clash })
@@ -56,9 +63,20 @@ pub(super) fn plan(service: &Service, namespace: Option<&Labels>, held: &[Held],
             .cloned()
             .collect(),
     };
-    let mut plan = Planner { service, namespace, held: &held, ledger }.plan_or_migrate();
-    plan.hold.iter_mut().for_each(|held| held.share.clone_from(&service.share));
+    let mut plan = Planner { service, namespace, has, held: &held, ledger }.plan_or_migrate();
+    plan.hold.iter_mut().for_each(|held| held.share.clone_from(&brings));
     Plan { lost, ..plan }
+}
+
+/// What a Service brings to its addresses. While its request cannot be understood, the sharing key is the one that it came with.
+fn brings(service: &Service, held: &[Held]) -> Option<Arc<Share>> {
+    let old = held.iter().find_map(|held| held.share.as_ref());
+    match (service.request().malformed.is_some(), &service.share, old) {
+        (true, Some(new), Some(old)) if new.key != old.key => {
+            Some(Arc::new(Share { key: old.key.clone(), ..(**new).clone() }))
+        }
+        _ => service.share.clone(),
+    }
 }
 
 /// Why an address is not to be had beside another Service.
@@ -74,6 +92,9 @@ pub(super) fn unshareable(address: IpAddr, (by, clash): (&ServiceKey, Clash)) ->
 pub(super) struct Planner<'a> {
     pub service: &'a Service,
     pub namespace: Option<&'a Labels>,
+    /// What the Service has,
+    pub has: &'a [Held],
+    /// and what of that it may keep.
     pub held: &'a [Held],
     pub ledger: &'a Ledger,
 }
@@ -183,7 +204,7 @@ impl<'a> Planner<'a> {
                 Some(other) if other.address == address => continue,
                 Some(other) => return Err(Refusal::TwoOfOneFamily { first: other.address, second: address }.into()),
                 None if !families.contains(&family) => {
-                    return Err(Refusal::WrongFamily { address, families: families.to_vec() }.into());
+                    return Err(Refusal::WrongFamily { address, families: families.iter().copied().collect() }.into());
                 }
                 None => {}
             }
@@ -245,7 +266,7 @@ pub(super) fn named(name: &str, ledger: &Ledger) -> Result<usize, Refusal> {
     })
 }
 
-pub(super) fn names<'a>(pools: impl IntoIterator<Item = &'a Pool>) -> Vec<String> {
+pub(super) fn names<'a>(pools: impl IntoIterator<Item = &'a Pool>) -> Few<String> {
     pools.into_iter().map(|pool| pool.name.to_string()).collect()
 }
 

@@ -1,6 +1,6 @@
 //! Why a Service is not served as it asks, in words that say what to change.
 
-use super::{Reserve, ServiceKey, sharing::Clash};
+use super::{Few, Reserve, ServiceKey, sharing::Clash};
 use crate::{addr::Family, config::Barrier};
 use std::{fmt, net::IpAddr};
 
@@ -11,10 +11,10 @@ pub enum Refusal {
     #[error("no address pools are configured: add one to the ConfigMap landfall in Landfall's namespace")]
     NoPools,
     /// All pools are for those that ask for them.
-    #[error("every pool has autoAssign: false: ask for one with the annotation landfall.dev/pool; there is {}", list(.pools))]
+    #[error("every pool has autoAssign: false: ask for one with the annotation landfall.dev/pool; there is {pools}")]
     NoAutoAssign {
         /// The pools that could be asked for.
-        pools: Vec<String>,
+        pools: Few<String>,
     },
     /// The requested pool, or that of the address, is for others.
     #[error(
@@ -28,32 +28,34 @@ pub enum Refusal {
     },
     /// All pools that assign by themselves are for others.
     #[error(
-        "no pool is for this Service: by their namespaces, namespaceSelectors and serviceSelectors {} are for others: change \
-         the labels or a pool", list(.pools)
+        "no pool is for this Service: by their namespaces, namespaceSelectors and serviceSelectors {pools} are for others: change \
+         the labels or a pool"
     )]
     NoneAdmits {
         /// The pools that were looked at.
-        pools: Vec<String>,
+        pools: Few<String>,
     },
     /// No pool that may be used has addresses of a family.
-    #[error("there are no {family} addresses in {}: add a range to a pool, or ask for another family or pool", list(.pools))]
+    #[error("there are no {family} addresses in {pools}: add a range to a pool, or ask for another family or pool")]
     NoFamily {
         /// The family.
         family: Family,
         /// The pools that were looked at.
-        pools: Vec<String>,
+        pools: Few<String>,
     },
     /// Every address that would do is in use.
-    #[error("no address is free in {}: add addresses to a pool, or delete a Service that holds one", list(.usage))]
+    #[error("no address is free in {usage}: add addresses to a pool, or delete a Service that holds one")]
     Exhausted {
         /// What was looked at.
-        usage: Vec<Usage>,
+        usage: Few<Usage>,
     },
     /// Both families are required, and no pool has one of each.
-    #[error("no pool has both an IPv4 and an IPv6 address free: there is {}: add addresses, or delete a Service that holds one", list(.usage))]
+    #[error(
+        "no pool has both an IPv4 and an IPv6 address free: there is {usage}: add addresses, or delete a Service that holds one"
+    )]
     NotBothFamilies {
         /// What was looked at.
-        usage: Vec<Usage>,
+        usage: Few<Usage>,
     },
     /// Somebody else serves it.
     #[error(
@@ -68,12 +70,12 @@ pub enum Refusal {
     #[error("the request cannot be understood: {0}")]
     Malformed(String),
     /// The request names a pool that is not there, or the pool that the Service's addresses came from is gone.
-    #[error("there is no pool {pool:?}: there is {}", list(.known))]
+    #[error("there is no pool {pool:?}: there is {known}")]
     UnknownPool {
         /// The pool.
         pool: String,
         /// Those that are there.
-        known: Vec<String>,
+        known: Few<String>,
     },
     /// An address that is in no pool.
     #[error("{address} is in no pool: add it to one, or ask for an address that is in one")]
@@ -164,12 +166,14 @@ pub enum Refusal {
         found: String,
     },
     /// The requested address is of a family that the Service does not have.
-    #[error("{address} is no address for this Service, which has the families {}: see spec.ipFamilies and spec.ipFamilyPolicy", list(.families))]
+    #[error(
+        "{address} is no address for this Service, which has the families {families}: see spec.ipFamilies and spec.ipFamilyPolicy"
+    )]
     WrongFamily {
         /// The address.
         address: IpAddr,
         /// The Service's families.
-        families: Vec<Family>,
+        families: Few<Family>,
     },
     /// Two requested addresses of one family.
     #[error("{first} and {second} are both {}: ask for one address of each family", Family::of(*.first))]
@@ -216,18 +220,21 @@ impl Refusal {
         }
     }
 
+    /// What stays true while other Services come and go: for a condition, which is not written again whenever they do.
+    pub fn lasting(&self) -> String {
+        let text = self.to_string();
+        match self {
+            Self::Exhausted { usage } | Self::NotBothFamilies { usage } => {
+                let shown = usage.shown().iter();
+                shown.fold(text, |text, usage| text.replace(&usage.to_string(), &usage.lasting()))
+            }
+            _ => text,
+        }
+    }
+
     /// Whether a user would learn nothing from `other`: the same, be it that other Services have come and gone.
     pub(super) fn is_like(&self, other: &Self) -> bool {
-        let rooms = |usage: &[Usage]| -> Vec<_> {
-            usage.iter().map(|Usage { pool, family, total, .. }| (pool.clone(), *family, *total)).collect()
-        };
-        match (self, other) {
-            (Self::Exhausted { usage: one }, Self::Exhausted { usage: other })
-            | (Self::NotBothFamilies { usage: one }, Self::NotBothFamilies { usage: other }) => {
-                rooms(one) == rooms(other)
-            }
-            _ => self == other,
-        }
+        self.reason() == other.reason() && self.lasting() == other.lasting()
     }
 }
 
@@ -246,6 +253,13 @@ pub struct Usage {
     pub total: u128,
 }
 
+impl Usage {
+    fn lasting(&self) -> String {
+        let Self { pool, family, total, .. } = self;
+        format!("pool {pool} ({total} {family} addresses)")
+    }
+}
+
 impl fmt::Display for Usage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pool, family, used, resting, total } = self;
@@ -255,16 +269,4 @@ impl fmt::Display for Usage {
         }
         f.write_str(")")
     }
-}
-
-/// Some of them, so that a message stays short whatever is configured.
-pub(super) fn list<T: fmt::Display>(items: &[T]) -> String {
-    const SHOWN: usize = 4;
-    let mut text = items.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    if items.len() > SHOWN {
-        text.push_str(&format!(" and {} more", items.len() - SHOWN));
-    } else if items.is_empty() {
-        text.push_str("none");
-    }
-    text
 }

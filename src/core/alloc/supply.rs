@@ -63,18 +63,30 @@ impl Planner<'_> {
         families.iter().map(|family| Some(self.fresh(self.next(pool, *family)?, pool))).collect()
     }
 
-    /// The lowest address of each of these families where Services with our sharing key are and leave us our ports.
+    /// The lowest address of each of these families where Services with our sharing key are and leave us our ports; of two
+    /// families both from one pool.
     fn join(&self, pools: &[usize], families: &[Family], hold: &[Held]) -> Option<Vec<Held>> {
         let (share, key) = (self.share()?, &self.service.key);
-        let fits = |(address, pool): &(IpAddr, usize)| {
-            let has_room = || self.room(*pool, hold).is_some_and(|room| room >= families.len());
+        let is_open = |(address, pool): &(IpAddr, usize)| {
             pools.contains(pool)
                 && self.ledger.tenants().others(*address, key).next().is_some()
                 && self.ledger.bar(*address, key, Some(share)).is_none()
-                && (self.ledger.has_neighbour(*address, key) || has_room())
         };
-        let lowest = |family: &Family| self.ledger.group(share, *family).find(fits);
-        families.iter().map(|family| lowest(family).map(|(address, pool)| self.fresh(address, pool))).collect()
+        let open = |family: Family| self.ledger.group(share, family).filter(is_open);
+        let has_room = |all: &Vec<IpAddr>, pool: usize| {
+            let new = all.iter().filter(|address| !self.ledger.has_neighbour(**address, key)).count();
+            new == 0 || self.room(pool, hold).is_some_and(|room| room >= new)
+        };
+        let mut families = families.to_vec();
+        families.sort();
+        let (first, others) = families.split_first()?;
+        let (addresses, pool) = open(*first).find_map(|(address, pool)| {
+            let beside = |family: &Family| open(*family).find(|(_, other)| *other == pool).map(|(address, _)| address);
+            let others = others.iter().map(beside).collect::<Option<Vec<_>>>()?;
+            let all = [vec![address], others].concat();
+            has_room(&all, pool).then_some((all, pool))
+        })?;
+        Some(addresses.into_iter().map(|address| self.fresh(address, pool)).collect())
     }
 
     /// How many more addresses of a pool the namespace may have beside these, for which this Service would leave what it has.
@@ -90,7 +102,7 @@ impl Planner<'_> {
                 && !self.ledger.has_neighbour(held.address, key)
         };
         let count = |all: &[Held]| all.iter().filter(counts).count();
-        let used = self.ledger.count(pool, key.namespace()) + count(hold) - count(self.held);
+        let used = self.ledger.count(pool, key.namespace()) + count(hold) - count(self.has);
         limit.checked_sub(used)
     }
 
@@ -117,7 +129,9 @@ impl Planner<'_> {
             return Ok(vec![asked]);
         }
         let own = hold.first().map(|held| {
-            let pool = named(&held.pool, self.ledger)?;
+            // An edit may have moved the address to another pool, or given its pool another name.
+            let listed = self.ledger.config().position_of(held.address);
+            let pool = listed.map_or_else(|| named(&held.pool, self.ledger), Ok)?;
             self.admit(self.pool(pool)).map(|()| pool)
         });
         match own {

@@ -97,3 +97,13 @@ fn a_preferred_second_family_comes_when_it_is_to_be_had() {
     assert_eq!(world.delete("a"), ["c: 2001:db8::1 of a"]);
     assert_eq!(world.delete("c"), ["b: 198.51.100.2 2001:db8::1 of a"]);
 }
+
+#[test]
+fn a_pool_under_another_name_completes_what_was_waiting() {
+    let mut world = World::new(&pools(&["a: [198.51.100.1]"]));
+    world.put(service("s"));
+    let both = |s: Service| s.families(RequireDualStack, &[V4, V6]);
+    assert_eq!(world.edit("s", both), ["s: 198.51.100.1 of a, kept: NoPoolForFamily"]);
+    let renamed = pools(&["z: [198.51.100.1, '2001:db8::1']"]);
+    assert_eq!(world.configure(&renamed), ["s: 198.51.100.1 2001:db8::1 of z"]);
+}

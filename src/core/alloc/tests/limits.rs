@@ -101,3 +101,14 @@ fn a_limit_that_an_edit_lowers_takes_nothing_away() {
     assert_eq!(world.delete("a"), NONE);
     assert_eq!(world.configure(&limited(3)), ["d: 198.51.100.1 of a"]);
 }
+
+#[test]
+fn who_leaves_an_address_needs_no_more_room_than_that() {
+    let limited = |addresses: &str| format!("pools: [{{name: a, addresses: [{addresses}], perNamespace: 1}}]");
+    let mut world = World::new(&limited("198.51.100.1-198.51.100.9"));
+    world.put(service("a").migrates());
+    assert_eq!(world.configure(&limited("198.51.100.2-198.51.100.9")), ["a: 198.51.100.2 of a"]);
+    let in_use = Reserve::InUse("02:00:00:00:00:66".into());
+    let left = world.reserve([(ip("198.51.100.2"), in_use)].into());
+    assert_eq!(left, ["a: lost: AddressConflict", "a: 198.51.100.3 of a"]);
+}

@@ -113,7 +113,7 @@ fn a_refusal_says_how_full_the_pools_are() {
     }
     let decided = world.allocator.apply(seen(service("d")), world.now);
     let usage = |pool: &str, used| Usage { pool: pool.into(), family: V4, used, resting: 0, total: used };
-    let refusal = Refusal::Exhausted { usage: vec![usage("a", 2), usage("b", 1)] };
+    let refusal = Refusal::Exhausted { usage: [usage("a", 2), usage("b", 1)].into_iter().collect() };
     assert!(refusal.to_string().contains("pool a (2 of 2 IPv4 addresses in use), pool b (1 of 1"), "{refusal}");
     assert_eq!(decided, [Decision::Refuse { key: key("d"), uid: "uid-d".into(), refusal }]);
 }
@@ -123,7 +123,7 @@ fn without_a_pool_to_use_a_refusal_says_which_there_are() {
     assert_eq!(World::new("").put(service("a")), ["a: refused: NoPools"]);
     let mut world = World::new(&pools(&["chosen: [198.51.100.1], autoAssign: false"]));
     let decided = world.allocator.apply(seen(service("a")), world.now);
-    let refusal = Refusal::NoAutoAssign { pools: vec!["chosen".into()] };
+    let refusal = Refusal::NoAutoAssign { pools: ["chosen".to_owned()].into_iter().collect() };
     assert_eq!(decided, [Decision::Refuse { key: key("a"), uid: "uid-a".into(), refusal }]);
 }
 

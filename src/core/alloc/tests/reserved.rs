@@ -35,8 +35,8 @@ fn a_refusal_counts_no_reserved_address() {
     reserve(&mut world, "198.51.100.1");
     world.put(service("a"));
     let decided = world.allocator.apply(seen(service("b")), world.now);
-    let usage = vec![Usage { pool: "a".into(), family: V4, used: 1, resting: 0, total: 1 }];
-    let refusal = Refusal::Exhausted { usage };
+    let usage = Usage { pool: "a".into(), family: V4, used: 1, resting: 0, total: 1 };
+    let refusal = Refusal::Exhausted { usage: [usage].into_iter().collect() };
     assert_eq!(decided, [Decision::Refuse { key: key("b"), uid: "uid-b".into(), refusal }]);
 }
 

@@ -249,3 +249,35 @@ fn a_pool_that_no_longer_lets_share_keeps_those_who_do_and_lets_nobody_join() {
     assert_eq!(world.put(service("c").shares("k", &[22])), ["c: refused: PoolExhausted"]);
     assert_eq!(world.delete("a"), ["b: 198.51.100.1 of a"]);
 }
+
+#[test]
+fn a_sharing_key_that_cannot_be_understood_takes_no_address_away() {
+    let mut world = single();
+    world.put(service("a").shares("k", &[80]));
+    world.put(service("b").shares("k", &[443]));
+    let malformed = |b: Service| {
+        let request = Request { malformed: Some("two keys".into()), ..Request::default() };
+        Service { request: Some(request.into()), ..b.shares("l", &[443]) }
+    };
+    assert_eq!(world.edit("b", malformed), ["b: 198.51.100.1 of a, kept: MalformedRequest"]);
+    let clashing = |b: Service| b.shares("l", &[80]);
+    assert_eq!(
+        world.edit("b", clashing),
+        ["b: lost: SharingPortConflict", "b: released 198.51.100.1", "b: refused: MalformedRequest"]
+    );
+    let mended = |b: Service| Service { request: None, ..b.shares("k", &[443]) };
+    assert_eq!(world.edit("b", mended), ["b: 198.51.100.1 of a"]);
+}
+
+#[test]
+fn who_needs_both_families_joins_both_in_one_pool() {
+    let mut world = World::new(&pools(&["four: [198.51.100.1]", "six: ['2001:db8::1', 198.51.100.9]"]));
+    world.put(service("a").shares("k", &[80]));
+    world.put(service("b").families(FamilyPolicy::SingleStack, &[V6]).shares("k", &[80]));
+    let both = || of_both(RequireDualStack, "c").shares("k", &[443]);
+    assert_eq!(world.put(both()), ["c: refused: NoDualStackPool"]);
+    assert_eq!(
+        world.put(service("d").shares("k", &[80])),
+        ["d: 198.51.100.9 of six", "c: 198.51.100.9 2001:db8::1 of six"]
+    );
+}

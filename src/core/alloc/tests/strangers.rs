@@ -130,3 +130,31 @@ fn the_loser_of_one_family_keeps_the_other() {
     world.objects.insert(key("b"), both);
     assert_eq!(world.restart(), ["b: lost: AddressInUse", "b: 198.51.100.2 2001:db8::2 of dual"]);
 }
+
+#[test]
+fn a_status_with_a_nodes_own_address_is_somebody_elses() {
+    let mut world = World::new(DUAL);
+    world.reserve([(ip("198.51.100.2"), Reserve::Node("n1".into()))].into());
+    assert_eq!(world.put(service("a").shows(&["198.51.100.2"])), ["a: refused: ForeignStatus"]);
+}
+
+#[test]
+fn a_status_does_not_end_another_services_rest() {
+    let mut world = World::new(&format!("{DUAL}quarantine: 60s\n"));
+    world.put(service("a"));
+    world.delete("a");
+    assert_eq!(
+        world.put(service("b").shows(&["198.51.100.1"])),
+        ["b: lost: AddressResting", "b: 198.51.100.2 of dual"]
+    );
+}
+
+#[test]
+fn what_a_late_write_shows_is_astray_whether_or_not_there_is_another_address() {
+    let mut world = World::new(&pools(&["a: [198.51.100.1]"]));
+    world.put(service("a"));
+    let late = service("b").holds("a", &["198.51.100.1"]);
+    let decided: Vec<String> = world.allocator.apply(seen(late), world.now).iter().map(show).collect();
+    assert_eq!(decided, ["b: lost: AddressInUse", "b: released 198.51.100.1"]);
+    assert!(world.allocator.is_astray(&key("b")) && !world.allocator.is_astray(&key("a")));
+}

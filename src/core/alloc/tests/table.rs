@@ -13,7 +13,7 @@ fn column(index: usize) -> impl Iterator<Item = &'static str> {
 #[test]
 fn every_reason_is_in_the_table() {
     let key = || key("a");
-    let (address, pool, strings) = (ip("198.51.100.1"), || "a".to_owned(), Vec::new);
+    let (address, pool, strings) = (ip("198.51.100.1"), || "a".to_owned(), || Few::from_iter([]));
     let clashes =
         [Clash::Keys, Clash::Port(Port { protocol: Protocol::Tcp, number: 80 }), Clash::Policies, Clash::Pods];
     let clashes = clashes.into_iter().chain([Clash::Namespaces, Clash::Forbidden]);
@@ -24,8 +24,8 @@ fn every_reason_is_in_the_table() {
         Refusal::NotAdmitted { pool: pool(), barrier: crate::config::Barrier::Labels },
         Refusal::NoneAdmits { pools: strings() },
         Refusal::NoFamily { family: V4, pools: strings() },
-        Refusal::Exhausted { usage: Vec::new() },
-        Refusal::NotBothFamilies { usage: Vec::new() },
+        Refusal::Exhausted { usage: Few::from_iter([]) },
+        Refusal::NotBothFamilies { usage: Few::from_iter([]) },
         Refusal::Foreign { shown: pool() },
         Refusal::Malformed(pool()),
         Refusal::UnknownPool { pool: pool(), known: strings() },
@@ -37,7 +37,7 @@ fn every_reason_is_in_the_table() {
         Refusal::Unpaired { address },
         Refusal::NamespaceLimit { pool: pool(), namespace: pool(), limit: 1 },
         Refusal::WrongPool { address, pool: pool(), found: pool() },
-        Refusal::WrongFamily { address, families: Vec::new() },
+        Refusal::WrongFamily { address, families: Few::from_iter([]) },
         Refusal::TwoOfOneFamily { first: address, second: address },
     ];
     for refusal in all.into_iter().chain(shared) {
