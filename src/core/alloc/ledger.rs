@@ -189,14 +189,13 @@ impl Ledger {
     }
 
     pub fn usage(&self, pool: usize, family: Family) -> Usage {
-        let (of, stock) = (&self.config.pools[pool], &self.stocks[pool]);
-        let reserved = self.reserved.keys().filter(|address| Family::of(**address) == family);
-        let total = of.size(family) - reserved.filter(|address| of.addresses.contains(**address)).count() as u128;
+        let stock = &self.stocks[pool];
+        let total = stock.total(family);
         let used = total - stock.fresh(family) - stock.remembered(family);
         // Of those that are remembered none has rested long enough, or the next one would have.
         let is_resting = self.next_for_all(pool, family).is_none();
         let resting = if is_resting { stock.remembered(family) } else { 0 };
-        Usage { pool: of.name.to_string(), family, used, resting, total }
+        Usage { pool: self.config.pools[pool].name.to_string(), family, used, resting, total }
     }
 
     /// How many addresses of a pool a namespace has; 0 where the pool does not limit that.
