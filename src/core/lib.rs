@@ -21,3 +21,4 @@ pub mod health;
 pub mod pace;
 pub mod responder;
 pub mod wire;
+mod words;
