@@ -3,6 +3,7 @@
 use super::{
     config,
     memory::Keeper,
+    metrics::{Published, Term, Writes},
     state::{About, State, Write},
 };
 use crate::cluster::{
@@ -25,9 +26,9 @@ use kube::{
     runtime::watcher,
 };
 use landfall_core::alloc::ServiceKey;
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
-    sync::watch::channel,
+    sync::watch::{Sender, channel},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -54,6 +55,10 @@ pub struct Leader<'a> {
     pub class: Option<String>,
     /// Where Events go.
     pub teller: Teller,
+    /// Where it says what can be counted.
+    pub figures: Sender<Published>,
+    /// How its writes end.
+    pub writes: Arc<Writes>,
 }
 
 impl Leader<'_> {
@@ -73,6 +78,7 @@ impl Leader<'_> {
         let keeper = Keeper::new(self.client.clone(), self.namespace, tenure.clone());
         let mut memory = pin!(keeper.read().fuse());
         let mut state = State::new(IN_FLIGHT);
+        let mut term = Term::new(&self.figures);
         let mut flights = FuturesUnordered::new();
         let mut writing = FuturesUnordered::new();
 
@@ -96,6 +102,7 @@ impl Leader<'_> {
                 Some(_) => EXPIRING,
                 None => IDLE,
             };
+            let wake = wake.min(term.publish(now, || state.figures()));
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = &mut follow => {}
@@ -111,14 +118,19 @@ impl Leader<'_> {
                 Some(change) = nodes.next() => state.observe_node(change, Timestamp::now()),
                 Some(change) = records.next() => state.observe_record(change, Timestamp::now()),
                 Some(change) = namespaces.next() => state.observe_namespace(change, Timestamp::now()),
-                Some((flight, outcome)) = flights.next() => state.done(&flight, outcome, since_boot()),
+                Some((flight, outcome)) = flights.next() => {
+                    self.writes.count(outcome);
+                    state.done(&flight, outcome, since_boot());
+                }
                 () = sleep(wake) => {}
             }
         }
         // What has been sent is waited for, so that the Lease is given back only when nothing more can arrive.
         info!(writes = flights.len(), "finishing");
         self.teller.yield_to_writes(false);
-        while flights.next().await.is_some() {}
+        while let Some((_, outcome)) = flights.next().await {
+            self.writes.count(outcome);
+        }
         while writing.next().await.is_some() {}
         if let Some(rests) = state.unwritten_memory() {
             keeper.write(rests).await;
