@@ -69,7 +69,7 @@ pub struct Telling {
 #[derive(Debug, Clone)]
 pub struct Teller {
     queue: mpsc::Sender<(ObjectReference, Telling)>,
-    dropped: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     busy: Arc<AtomicBool>,
 }
 
@@ -77,10 +77,15 @@ impl Teller {
     /// Starts the task that sends Events in the name of `controller` on `instance`. It ends with the last clone.
     pub fn start(client: Client, controller: &'static str, instance: String) -> Self {
         let (queue, news) = mpsc::channel(WAITING);
-        let (dropped, busy) = (Arc::default(), Arc::default());
-        let sender = Sender { client, controller, instance, busy: Arc::clone(&busy) };
-        tokio::spawn(sender.run(news, Losses::new(&dropped)));
-        Self { queue, dropped, busy }
+        let (counts, busy) = (Arc::default(), Arc::default());
+        let sender = Sender { client, controller, instance, busy: Arc::clone(&busy), counts: Arc::clone(&counts) };
+        tokio::spawn(sender.run(news));
+        Self { queue, counts, busy }
+    }
+
+    /// What became of all Events so far.
+    pub fn counts(&self) -> Arc<Counts> {
+        self.counts.clone()
     }
 
     /// Whether there are writes to send, to which Events yield.
@@ -91,29 +96,41 @@ impl Teller {
     /// Tells `telling` on `about`, soon; never waits.
     pub fn tell(&self, about: ObjectReference, telling: Telling) {
         if self.queue.try_send((about, telling)).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            one_more(&self.counts.dropped);
         }
     }
 }
 
-/// Events that were dropped because too many waited, and which of them are not yet logged.
+/// What became of Events.
+#[derive(Debug, Default)]
+pub struct Counts {
+    sent: AtomicU64,
+    failed: AtomicU64,
+    repeated: AtomicU64,
+    dropped: AtomicU64,
+}
+
+impl Counts {
+    /// Each with its word: those that the API server took, or did not; those that would have said again what was said last; and
+    /// those for which there was no room.
+    pub fn all(&self) -> [(&'static str, &AtomicU64); 4] {
+        [("sent", &self.sent), ("failed", &self.failed), ("repeated", &self.repeated), ("dropped", &self.dropped)]
+    }
+}
+
+fn one_more(count: &AtomicU64) {
+    count.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many of the Events that were dropped are logged.
+#[derive(Default)]
 struct Losses {
-    dropped: Arc<AtomicU64>,
     told: u64,
 }
 
 impl Losses {
-    fn new(dropped: &Arc<AtomicU64>) -> Self {
-        Self { dropped: dropped.clone(), told: 0 }
-    }
-
-    /// One more, if it is.
-    fn count(&self, is_lost: bool) {
-        self.dropped.fetch_add(is_lost.into(), Ordering::Relaxed);
-    }
-
-    fn log(&mut self) {
-        let lost = self.news();
+    fn log(&mut self, counts: &Counts) {
+        let lost = self.news(counts);
         if lost > 0 {
             warn!(
                 lost,
@@ -123,8 +140,8 @@ impl Losses {
     }
 
     /// How many since this was asked last.
-    fn news(&mut self) -> u64 {
-        let dropped = self.dropped.load(Ordering::Relaxed);
+    fn news(&mut self, counts: &Counts) -> u64 {
+        let dropped = counts.dropped.load(Ordering::Relaxed);
         dropped - std::mem::replace(&mut self.told, dropped)
     }
 }
@@ -153,31 +170,33 @@ struct Sender {
     controller: &'static str,
     instance: String,
     busy: Arc<AtomicBool>,
+    counts: Arc<Counts>,
 }
 
 impl Sender {
-    async fn run(self, mut news: mpsc::Receiver<(ObjectReference, Telling)>, mut losses: Losses) {
+    async fn run(self, mut news: mpsc::Receiver<(ObjectReference, Telling)>) {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut audit = interval(LOSSES);
         audit.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut fresh, mut waiting) = (Fresh::default(), Fair::new(WAITING));
+        let (mut fresh, mut waiting, mut losses) = (Fresh::default(), Fair::new(WAITING), Losses::default());
         let mut pace = Pace::default();
         let mut sending = FuturesUnordered::new();
         let mut open = true;
         while open || !waiting.is_empty() || !sending.is_empty() {
             tokio::select! {
                 biased;
-                _ = audit.tick() => losses.log(),
+                _ = audit.tick() => losses.log(&self.counts),
                 received = news.recv(), if open => match received {
                     Some((about, telling)) => {
                         let Telling { reason, note, .. } = &telling;
                         debug!(namespace = about.namespace, name = about.name, reason, note, "event");
-                        if fresh.is_new(&about, &telling, Instant::now()) {
-                            let namespace = about.namespace.clone().unwrap_or_default();
-                            let lost = waiting.push(&namespace, (about, telling));
-                            losses.count(lost.is_some());
-                            lost.iter().for_each(|(about, _)| fresh.forget(about));
+                        let namespace = about.namespace.clone().unwrap_or_default();
+                        if !fresh.is_new(&about, &telling, Instant::now()) {
+                            one_more(&self.counts.repeated);
+                        } else if let Some((lost, _)) = waiting.push(&namespace, (about, telling)) {
+                            one_more(&self.counts.dropped);
+                            fresh.forget(&lost);
                         }
                     }
                     None => open = false,
@@ -197,10 +216,11 @@ impl Sender {
         let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
         let api: Api<Event> = Api::namespaced(self.client.clone(), namespace);
         match timeout(TIMEOUT, api.create(&PostParams::default(), &event)).await {
-            Ok(Ok(_)) => {}
+            Ok(Ok(_)) => return one_more(&self.counts.sent),
             Ok(Err(error)) => warn!(namespace, reason = event.reason, %error, "an Event could not be sent"),
             Err(_) => warn!(namespace, reason = event.reason, "an Event could not be sent in time"),
         }
+        one_more(&self.counts.failed);
     }
 }
 
@@ -335,13 +355,14 @@ mod tests {
     #[tokio::test]
     async fn too_many_are_dropped_and_counted() {
         let (queue, _waiting) = mpsc::channel(2);
-        let teller = Teller { queue, dropped: Arc::default(), busy: Arc::default() };
+        let teller = Teller { queue, counts: Arc::default(), busy: Arc::default() };
         for _ in 0..5 {
             teller.tell(about("1"), telling("full"));
         }
-        let mut losses = Losses::new(&teller.dropped);
-        assert_eq!((losses.news(), losses.news()), (3, 0));
+        let mut losses = Losses::default();
+        let mut news = || losses.news(&teller.counts);
+        assert_eq!((news(), news()), (3, 0));
         teller.tell(about("1"), telling("full"));
-        assert_eq!(losses.news(), 1);
+        assert_eq!(news(), 1);
     }
 }

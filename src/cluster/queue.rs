@@ -118,6 +118,11 @@ impl<K: Ord + Clone> Queue<K> {
         }
     }
 
+    /// How many keys wait, those that rest among them.
+    pub fn waiting(&self) -> usize {
+        self.ready.len()
+    }
+
     /// Whether `key` waits, flies, or was written lately.
     pub fn knows(&self, key: &K) -> bool {
         self.entries.contains_key(key)
@@ -247,8 +252,9 @@ mod tests {
     #[test]
     fn keys_go_in_order_of_arrival_once_each() {
         let mut queue = queue(9, &["b", "a", "b", "c"]);
+        assert_eq!(queue.waiting(), 3);
         let order: Vec<_> = std::iter::from_fn(|| queue.next(ms(0))).map(|flight| flight.key).collect();
-        assert_eq!(order, ["b", "a", "c"]);
+        assert_eq!((order, queue.waiting()), (vec!["b", "a", "c"], 0));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{
     config,
     memory::Keeper,
+    metrics::{Published, Term, Writes},
     state::{About, State, Write},
 };
 use crate::cluster::{
@@ -21,9 +22,9 @@ use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use k8s_openapi::{api::core::v1::ObjectReference, jiff::Timestamp};
 use kube::{Api, Client, Error, runtime::watcher};
 use landfall_core::alloc::ServiceKey;
-use std::{pin::pin, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{
-    sync::watch::channel,
+    sync::watch::{Sender, channel},
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
@@ -50,6 +51,10 @@ pub struct Leader<'a> {
     pub class: Option<String>,
     /// Where Events go.
     pub teller: Teller,
+    /// Where it says what can be counted.
+    pub figures: Sender<Published>,
+    /// How its writes end.
+    pub writes: Arc<Writes>,
 }
 
 /// Lets Events go at their usual pace when it goes.
@@ -80,6 +85,7 @@ impl Leader<'_> {
         // However the term ends: what is still to be told waits for no writes then.
         let _calm = Calm(&self.teller);
         let mut state = State::new(IN_FLIGHT);
+        let mut term = Term::new(&self.figures);
         let mut flights = FuturesUnordered::new();
         let mut writing = FuturesUnordered::new();
 
@@ -103,6 +109,7 @@ impl Leader<'_> {
                 Some(_) => EXPIRING,
                 None => IDLE,
             };
+            let wake = wake.min(term.publish(now, || state.figures()));
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = &mut follow => {}
@@ -118,14 +125,19 @@ impl Leader<'_> {
                 Some(change) = nodes.next() => state.observe_node(change, Timestamp::now()),
                 Some(change) = records.next() => state.observe_record(change, Timestamp::now()),
                 Some(change) = namespaces.next() => state.observe_namespace(change, Timestamp::now()),
-                Some((flight, outcome)) = flights.next() => state.done(&flight, outcome, since_boot()),
+                Some((flight, outcome)) = flights.next() => {
+                    self.writes.count(outcome);
+                    state.done(&flight, outcome, since_boot());
+                }
                 () = sleep(wake) => {}
             }
         }
         // What has been sent is waited for, so that the Lease is given back only when nothing more can arrive.
         info!(writes = flights.len(), "finishing");
         self.teller.yield_to_writes(false);
-        while flights.next().await.is_some() {}
+        while let Some((_, outcome)) = flights.next().await {
+            self.writes.count(outcome);
+        }
         while writing.next().await.is_some() {}
         if let Some(rests) = state.unwritten_memory() {
             keeper.write(rests).await;

@@ -10,6 +10,7 @@ mod config;
 mod hosts;
 mod leader;
 mod memory;
+mod metrics;
 pub mod plan;
 pub mod state;
 
@@ -19,8 +20,10 @@ use crate::cluster::{
     lease::Elector,
     names,
 };
+use crate::ops::metrics::MetricsArgs;
 use leader::Leader;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -39,21 +42,29 @@ pub struct ControllerArgs {
     /// Name of this replica; made unique by a random suffix
     #[arg(long, env = "HOSTNAME", default_value = names::CONTROLLER)]
     pub identity: String,
+    /// Where its metrics are to be read
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
 }
 
 /// Runs until `shutdown`.
 ///
 /// # Errors
-/// Where no API server is configured. One that does not answer is waited for.
+/// Where no API server is configured, or nothing can listen where metrics are to be read. An API server that does not answer is
+/// waited for.
 pub async fn run(args: ControllerArgs, shutdown: CancellationToken) -> anyhow::Result<()> {
     let config = find().await?;
     let (client, lease_client) = (connect(&config)?, connect(&config)?);
     let identity = format!("{}_{:08x}", args.identity, rand::random::<u32>());
     info!(version = env!("CARGO_PKG_VERSION"), identity, server = %config.cluster_url, "controller");
     let teller = Teller::start(client.clone(), names::CONTROLLER, identity.clone());
+    let (figures, latest) = watch::channel(None);
+    let writes = Arc::default();
+    let latest = metrics::Latest { figures: latest, writes: Arc::clone(&writes), events: teller.counts() };
+    args.metrics.serve(latest).await?;
     let duration = Duration::from_secs(args.lease_duration.into());
     let elector = Elector::new(lease_client, &args.namespace, names::LEASE, identity, duration);
-    let leader = Leader { client, namespace: &args.namespace, class: args.lb_class, teller };
+    let leader = Leader { client, namespace: &args.namespace, class: args.lb_class, teller, figures, writes };
     while !shutdown.is_cancelled() {
         elector.lead(&shutdown, async |tenure| leader.lead(tenure, &shutdown).await).await;
     }

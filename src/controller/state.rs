@@ -34,6 +34,7 @@ use std::{
     time::Duration,
 };
 
+mod figures;
 mod records;
 
 /// The leader's state; a new leader begins with an empty one.

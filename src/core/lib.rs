@@ -22,3 +22,4 @@ pub mod pace;
 mod random;
 pub mod responder;
 pub mod wire;
+mod words;

@@ -4,6 +4,8 @@
 //! address of ours, or the reason why nothing is done. Pure: who owns what is asked from the caller, the socket is the
 //! caller's too.
 
+mod words;
+
 use crate::wire::{
     arp,
     ethernet::{self, BROADCAST, Frame, Header, MacAddr},
@@ -144,8 +146,6 @@ pub struct Counters {
     pub answered: u64,
     /// Frames by which another station claimed an address of ours.
     pub claimed: u64,
-    /// Times that a foreign host was found to use an address of ours.
-    pub foreign: u64,
     /// Frames not answered, by reason.
     pub ignored: BTreeMap<Ignored, u64>,
 }

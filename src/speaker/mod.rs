@@ -15,6 +15,7 @@ mod diagnosis;
 pub mod eligibility;
 pub mod holdings;
 pub mod lan;
+pub mod metrics;
 mod reasons;
 pub mod segment;
 
@@ -25,6 +26,7 @@ use crate::cluster::{
     record::{Record, RecordWriter},
     service,
 };
+use crate::ops::metrics::MetricsArgs;
 use anyhow::Context;
 use desired::{Desired, Inputs, Seen};
 use futures::{FutureExt, Stream, StreamExt, stream::SelectAll};
@@ -61,21 +63,27 @@ pub struct SpeakerArgs {
     /// Where kube-proxy on this node tells whether it is healthy; empty: nobody is asked
     #[arg(long, value_name = "URL", default_value = data_path::HEALTHZ)]
     pub kube_proxy_healthz: String,
+    /// Where its metrics are to be read
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
 }
 
 /// Runs until `leave`, then hands everything over and ends.
 ///
 /// # Errors
-/// Where there is no way to an API server at all, or the machine's network cannot be used. An API server that is away is
+/// Where there is no way to an API server at all, nothing can listen where metrics are to be read, or the machine's network
+/// cannot be used. An API server that is away is
 /// waited for.
 pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<()> {
     let speaker = SpeakerName::new(&args.node_name).context("--node-name")?;
     let data_path = data_path::verdicts(&args.kube_proxy_healthz)?;
+    let (figures, latest) = watch::channel(Arc::default());
+    args.metrics.serve(metrics::Latest(latest)).await?;
     let client = client::connect(&client::find().await?)?;
     let (wanted, desired) = watch::channel(None);
     let (record, mut reported) = watch::channel(Record::default());
 
-    let setup = lan::Setup { speaker, desired, record, leave: leave.clone() };
+    let setup = lan::Setup { speaker, desired, record, figures, leave: leave.clone() };
     let (ended, mut lan_ended) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("lan".into()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -4,6 +4,9 @@
 //! What the election gives the interface, the watch for foreign hosts (`conflicts`) lets it answer for.
 
 mod conflicts;
+mod figures;
+
+pub use figures::{Figures, Tally};
 
 use super::{
     desired::{Desired, Reaches},
@@ -101,6 +104,7 @@ pub struct Segment {
     drained: bool,
     counters: Counters,
     losses: Losses,
+    tally: Tally,
     /// What the log was told last, and when it may be told again.
     told: (Losses, BTreeMap<Ignored, u64>),
     tell: Duration,
@@ -125,6 +129,7 @@ impl Segment {
             drained: false,
             counters: Counters::default(),
             losses: Losses::default(),
+            tally: Tally::default(),
             told: (Losses::default(), BTreeMap::new()),
             tell: now.mono + TELL,
             link,
@@ -283,16 +288,17 @@ impl Segment {
         Ok(changes)
     }
 
-    /// Tells the log what was lost or not listened to since it was told last, at most once a minute.
+    /// Takes over what the kernel counts, and tells the log, at most once a minute, what was lost or not listened to since it
+    /// was told last.
     pub fn tell(&mut self, now: Now) {
-        if now.mono < self.tell {
-            return;
-        }
-        self.tell = now.mono + TELL;
         if let Ok(drops) = self.socket.take_drops() {
             self.losses.unread += drops.iter().map(|(_, count)| u64::from(*count)).sum::<u64>();
         }
         self.losses.forgotten = self.watch.forgotten();
+        if now.mono < self.tell {
+            return;
+        }
+        self.tell = now.mono + TELL;
         let now = (self.losses.clone(), self.election.ignored().clone());
         if now != self.told {
             let Losses { malformed, unread, unsent, forgotten } = now.0;
@@ -334,6 +340,7 @@ impl Segment {
                 .and_then(|(header, rest)| Ok((header.source, Frame::parse(rest).map_err(drop)?)));
             return Ok(match parsed {
                 Ok((source, frame)) => {
+                    self.tally.heartbeats += 1;
                     if frame.cluster == self.identity.cluster {
                         self.watch.hear_speaker(source, now.mono);
                     }
@@ -399,7 +406,7 @@ impl Drop for Segment {
         if !self.owned.is_empty() {
             warn!(interface = self.link.name, vips = self.owned.len(), "the interface is closed, its addresses move");
         }
-        debug!(interface = self.link.name, counters = ?self.counters, losses = ?self.losses, "closed");
+        debug!(interface = self.link.name, counters = ?self.counters, losses = ?self.losses, tally = ?self.tally, "closed");
     }
 }
 

@@ -50,10 +50,18 @@ impl Lab {
 
     /// Landfall starts after `prepare`, with the namespaces and rights of `manifests/` in place before it.
     pub fn with(prepare: impl FnOnce(&Sandbox) -> Result<()>) -> Lab {
+        Lab::started(|options| options, prepare)
+    }
+
+    /// The same, and starts what `choose` says.
+    pub fn started(
+        choose: impl FnOnce(LandfallOptions) -> LandfallOptions,
+        prepare: impl FnOnce(&Sandbox) -> Result<()>,
+    ) -> Lab {
         let sandbox = Sandbox::builder().up().unwrap();
         sandbox.apply_kustomize(&Path::new(env!("CARGO_MANIFEST_DIR")).join("manifests")).unwrap();
         prepare(&sandbox).unwrap();
-        let options = LandfallOptions::new(env!("CARGO_BIN_EXE_landfall"));
+        let options = choose(LandfallOptions::new(env!("CARGO_BIN_EXE_landfall")));
         let landfall = sandbox.start_landfall(&options).unwrap();
         Lab { landfall, sandbox }
     }

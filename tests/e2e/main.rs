@@ -15,6 +15,7 @@ mod failover;
 mod ingress;
 mod left_alone;
 mod loadbalancer;
+mod metrics;
 mod options;
 mod permissions;
 mod refusals;

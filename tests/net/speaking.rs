@@ -101,7 +101,9 @@ pub fn speaking(hosts: &[(&str, &Host)], judge: impl FnOnce(&mut [Speaking])) {
         for (name, host) in hosts {
             let (record, reported) = watch::channel(Record::default());
             let (wanted, desired) = watch::channel(None);
-            let setup = Setup { speaker: SpeakerName::new(*name).unwrap(), desired, record, leave: leave.clone() };
+            let (figures, _) = watch::channel(Arc::default());
+            let setup =
+                Setup { speaker: SpeakerName::new(*name).unwrap(), desired, record, figures, leave: leave.clone() };
             scope.spawn(move || host.block_on(async move || run(setup).await.unwrap()));
             let mut speaking = Speaking { inputs: Inputs::default(), wanted, reported };
             speaking.see(first(name));

@@ -50,6 +50,14 @@ impl Family {
         }
     }
 
+    /// As people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::V4 => "IPv4",
+            Self::V6 => "IPv6",
+        }
+    }
+
     /// The address with this number. Of an IPv4 address only the low 32 bits count.
     pub fn address(self, number: u128) -> IpAddr {
         match self {
@@ -61,10 +69,7 @@ impl Family {
 
 impl std::fmt::Display for Family {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::V4 => "IPv4",
-            Self::V6 => "IPv6",
-        })
+        f.write_str(self.name())
     }
 }
 

@@ -204,6 +204,15 @@ impl Entry {
         }
     }
 
+    /// What was decided last and still counts: it has something, be it what no longer fits, or it is refused.
+    pub fn verdict(&self) -> Option<Result<Option<&Refusal>, &Refusal>> {
+        match &self.told {
+            Told::Nothing | Told::Released => None,
+            Told::Refused(refusal) => Some(Err(refusal)),
+            Told::Holds(kept) => Some(Ok(kept.as_deref())),
+        }
+    }
+
     /// Whether the object says all that it is to say of what it holds, but for the condition.
     fn is_shown(&self) -> bool {
         let Service { foreign_status, finalizer, record, .. } = &*self.service;

@@ -10,7 +10,7 @@ use super::{
     waiting::Want,
 };
 use crate::{
-    addr::{Family, Range},
+    addr::{AddressSet, Family},
     config::{Config, Sharing},
 };
 use std::{
@@ -28,8 +28,6 @@ pub(super) struct Ledger {
     reserved: Arc<Reserved>,
     /// By a pool's position: what it may hand out and nobody holds.
     stocks: Vec<Stock>,
-    /// By a pool's position: how many of its addresses are never handed out, IPv4 and IPv6.
-    withheld: Vec<[u128; 2]>,
     tenants: Tenants,
     memory: Memory,
     /// Those of the memory that still rest.
@@ -44,22 +42,14 @@ pub(super) struct Ledger {
 impl Ledger {
     /// Nobody holds anything yet.
     pub fn new(config: Arc<Config>, reserved: Arc<Reserved>, memory: Memory, now: Duration) -> Self {
-        let stocks = config.pools.iter().map(|pool| {
-            let mut fresh = pool.addresses.clone();
-            reserved.keys().for_each(|address| fresh.remove(Range::single(*address)));
-            Stock::new(fresh)
-        });
-        let mut withheld = vec![[0; 2]; config.pools.len()];
+        let mut fresh: Vec<AddressSet> = config.pools.iter().map(|pool| pool.addresses.clone()).collect();
         for address in reserved.keys() {
-            if let Some(pool) =
-                config.position_of(*address).filter(|pool| config.pools[*pool].addresses.contains(*address))
-            {
-                withheld[pool][usize::from(address.is_ipv6())] += 1;
+            if let Some(pool) = config.position_of(*address) {
+                fresh[pool].take(*address);
             }
         }
         let mut ledger = Self {
-            withheld,
-            stocks: stocks.collect(),
+            stocks: fresh.into_iter().map(Stock::new).collect(),
             config,
             reserved,
             tenants: Tenants::default(),
@@ -200,13 +190,13 @@ impl Ledger {
     }
 
     pub fn usage(&self, pool: usize, family: Family) -> Usage {
-        let (of, stock) = (&self.config.pools[pool], &self.stocks[pool]);
-        let total = of.size(family) - self.withheld[pool][usize::from(family == Family::V6)];
+        let stock = &self.stocks[pool];
+        let total = stock.total(family);
         let used = total - stock.fresh(family) - stock.remembered(family);
         // Of those that are remembered none has rested long enough, or the next one would have.
         let is_resting = self.next_for_all(pool, family).is_none();
         let resting = if is_resting { stock.remembered(family) } else { 0 };
-        Usage { pool: of.name.to_string(), family, used, resting, total }
+        Usage { pool: self.config.pools[pool].name.to_string(), family, used, resting, total }
     }
 
     /// How many addresses of a pool a namespace has; 0 where the pool does not limit that.

@@ -11,6 +11,7 @@
 //! what they wait for is there, or what decides about them changes.
 
 mod adopt;
+mod census;
 mod contested;
 mod entry;
 mod few;
@@ -34,6 +35,7 @@ mod waiting;
 #[cfg(test)]
 mod world;
 
+pub use census::Census;
 pub use few::Few;
 pub use key::ServiceKey;
 pub use memory::{MOST, Rest};

@@ -3,18 +3,22 @@
 use crate::addr::{AddressSet, Family};
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
-/// The addresses of one pool that nobody holds.
+/// The addresses of one pool that nobody holds, and how many it has in all.
 #[derive(Debug, Default)]
 pub(super) struct Stock {
     /// Those that nobody remembers.
     fresh: AddressSet,
     /// Those that rest or have rested, by family: the longest first.
     used: [BTreeSet<(Duration, IpAddr)>; 2],
+    /// By family: those that it hands out, held ones among them.
+    total: [u128; 2],
 }
 
 impl Stock {
+    /// Nobody holds any of these yet.
     pub fn new(fresh: AddressSet) -> Self {
-        Self { fresh, used: Default::default() }
+        let total = [Family::V4, Family::V6].map(|family| fresh.len(family));
+        Self { fresh, used: Default::default(), total }
     }
 
     /// Somebody holds `address` now, which rested since then, if it did.
@@ -40,6 +44,11 @@ impl Stock {
     pub fn next(&self, family: Family, ripe: Option<Duration>) -> Option<IpAddr> {
         let longest = || self.used(family).first().filter(|(since, _)| Some(*since) <= ripe);
         self.fresh.lowest(family).or_else(|| longest().map(|(_, address)| *address))
+    }
+
+    /// How many addresses it hands out, held ones among them.
+    pub fn total(&self, family: Family) -> u128 {
+        self.total[usize::from(family == Family::V6)]
     }
 
     /// How many addresses nobody remembers.

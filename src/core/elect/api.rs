@@ -1,7 +1,10 @@
 //! What goes into an [`Election`](super::Election) and what comes out of it.
 
 use super::{Life, Wish};
-use crate::wire::heartbeat::{Frame, SpeakerName};
+use crate::{
+    wire::heartbeat::{Frame, SpeakerName},
+    words::words,
+};
 use std::{net::IpAddr, time::Duration};
 
 /// What the clocks say.
@@ -126,6 +129,18 @@ pub enum Ignored {
     TooManyPeers,
     /// More VIPs than are remembered.
     TooManyVips,
+}
+
+impl Ignored {
+    words! {
+        "other_cluster" => [Self::OtherCluster],
+        "echo" => [Self::Echo],
+        "namesake" => [Self::Namesake],
+        "earlier_boot" => [Self::EarlierBoot],
+        "old_counter" => [Self::OldCounter],
+        "too_many_peers" => [Self::TooManyPeers],
+        "too_many_vips" => [Self::TooManyVips],
+    }
 }
 
 /// A peer, for the record and the status page.

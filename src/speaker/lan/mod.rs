@@ -16,6 +16,7 @@ mod report;
 
 use super::{
     desired::Desired,
+    metrics::Figures,
     segment::{Change, LONGEST, Segment},
 };
 use crate::{
@@ -57,6 +58,8 @@ pub struct Setup {
     pub desired: watch::Receiver<Option<Arc<Desired>>>,
     /// Where it says what it does.
     pub record: watch::Sender<Record>,
+    /// Where it says what can be counted.
+    pub figures: watch::Sender<Arc<Figures>>,
     /// Asks it to hand everything over and end.
     pub leave: CancellationToken,
 }
@@ -67,8 +70,8 @@ pub struct Setup {
 /// Where netlink cannot be used.
 pub async fn run(setup: Setup) -> anyhow::Result<()> {
     let mut watch = links().await?;
-    let Setup { speaker, mut desired, record, leave } = setup;
-    let mut lan = Lan::new(speaker, watch.changed().await?, record);
+    let Setup { speaker, mut desired, record, figures, leave } = setup;
+    let mut lan = Lan::new(speaker, watch.changed().await?, record, figures);
     let mut buffer = [0; LONGEST];
     while !lan.is_done() {
         let wake = lan.wait(&mut watch, &mut desired, &leave, &mut buffer).await?;
@@ -99,6 +102,7 @@ struct Lan {
     unjoined: BTreeSet<(u32, Ipv6Addr)>,
     announcer: Announcer,
     record: watch::Sender<Record>,
+    figures: watch::Sender<Arc<Figures>>,
     findings: report::Findings,
     /// When what could not be opened or joined is tried again.
     retry: Option<Duration>,
@@ -107,7 +111,12 @@ struct Lan {
 }
 
 impl Lan {
-    fn new(speaker: SpeakerName, links: Arc<Links>, record: watch::Sender<Record>) -> Self {
+    fn new(
+        speaker: SpeakerName,
+        links: Arc<Links>,
+        record: watch::Sender<Record>,
+        figures: watch::Sender<Arc<Figures>>,
+    ) -> Self {
         Self {
             speaker,
             desired: None,
@@ -118,6 +127,7 @@ impl Lan {
             unjoined: BTreeSet::new(),
             announcer: Announcer::default(),
             record,
+            figures,
             findings: report::Findings::default(),
             retry: None,
             report: Duration::ZERO,
@@ -216,6 +226,7 @@ impl Lan {
         }
         for Place { interface, vip } in self.announcer.due(now.mono) {
             let Some(segment) = self.segments.get_mut(&interface) else { continue };
+            segment.count_announcement();
             let sent = announcer::frames(vip, segment.mac()).iter().try_for_each(|frame| segment.send(frame));
             if let Err(error) = sent {
                 self.fail(interface, &error, now);
@@ -225,6 +236,7 @@ impl Lan {
             self.report = now.mono + REPORT;
             self.report(now);
             self.segments.values_mut().for_each(|segment| segment.tell(now));
+            self.measure();
         }
     }
 

@@ -1,4 +1,4 @@
-//! What is so, for the speaker's record.
+//! What is so, for the speaker's record and for its metrics.
 //!
 //! What each interface answers for is kept as the record has it (`holdings`), so that a report costs little however often
 //! something moves. Why other addresses are not answered for takes a look at all of them, and is found anew only when
@@ -8,7 +8,7 @@ use super::Lan;
 use crate::{
     cluster::record::{Conflict, Interface, Phase, Reason, Record, Unanswered},
     net::{Settings, default_routes},
-    speaker::{diagnosis, eligibility, reasons},
+    speaker::{diagnosis, eligibility, metrics::Figures, reasons, segment::Segment},
 };
 use landfall_core::{
     conflict::{self, Foreign},
@@ -17,6 +17,7 @@ use landfall_core::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    sync::Arc,
     time::Duration,
 };
 
@@ -62,6 +63,18 @@ impl Lan {
             *record = new;
             changed
         });
+    }
+
+    /// Publishes what can be counted, where anybody could read it.
+    pub fn measure(&self) {
+        if self.figures.is_closed() {
+            return;
+        }
+        let named = |segment: &Segment| (segment.link().name.clone(), segment.figures());
+        self.figures.send_replace(Arc::new(Figures {
+            eligible: self.desired.as_ref().is_some_and(|desired| desired.off().is_none()),
+            interfaces: self.segments.values().map(named).collect(),
+        }));
     }
 
     /// Why the whole node announces nothing, if it does not.

@@ -79,6 +79,7 @@ impl Segment {
                     info!(interface = self.link.name, %vip, %why, from, "answering");
                     self.owned.insert(vip);
                     self.holdings.acquire(vip, why, from, now.wall);
+                    *self.tally.acquired.entry(why).or_default() += 1;
                     changes.push(Change::Acquired(vip));
                 }
                 Output::Defend(vip) => {
@@ -93,7 +94,7 @@ impl Segment {
                     changes.push(Change::Silenced(vip));
                 }
                 Output::Found(vip, Foreign { mac, phase }) => {
-                    self.counters.foreign += 1;
+                    *self.tally.found.entry(phase).or_default() += 1;
                     let when = match phase {
                         Phase::Probe => "before it was announced",
                         Phase::Watch => "while it is announced",

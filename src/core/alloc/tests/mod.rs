@@ -1,5 +1,6 @@
 //! The rules of allocation, one by one.
 
+mod census;
 mod edits;
 mod families;
 mod limits;
