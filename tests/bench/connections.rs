@@ -54,23 +54,30 @@ pub fn allow_many() -> Result<()> {
 /// # Errors
 /// Where a connection cannot be opened, or nobody takes over.
 pub fn measure(lab: &Lab, count: usize) -> Result<Figures> {
-    let vip = serve(lab)?;
     let mut figures = Figures::default();
     for fault in FAULTS {
+        // An address of its own each time: nodes remember connections, and where packets for an address went.
+        let vip = serve(lab, &name(fault))?;
         let ends = try_once(lab, vip, fault, count).with_context(|| format!("{fault:?}"))?;
         figures.0.push((fault, ends));
     }
-    lab.sandbox.kubectl(&["delete", "service", "connections"])?;
+    for fault in FAULTS {
+        lab.sandbox.kubectl(&["delete", "service", &name(fault)])?;
+    }
     Ok(figures)
 }
 
+fn name(fault: Fault) -> String {
+    format!("connections-{fault:?}").to_lowercase()
+}
+
 /// A Service of TCP, once a connection to it is answered.
-fn serve(lab: &Lab) -> Result<IpAddr> {
-    let mut object = service("connections");
+fn serve(lab: &Lab, name: &str) -> Result<IpAddr> {
+    let mut object = service(name);
     object["spec"]["ports"][0]["protocol"] = "TCP".into();
     lab.sandbox.apply(&object.to_string())?;
     let vip = wait_for("an address", PATIENCE, || {
-        let service = lab.sandbox.get(&["service", "connections"])?;
+        let service = lab.sandbox.get(&["service", name])?;
         addresses(&service).first().copied().context("it has none")
     })?;
     wait_for("a connection", PATIENCE, || {
@@ -136,9 +143,9 @@ impl Figures {
             "Connections from a client to a Service with `externalTrafficPolicy: Cluster` are open and say nothing while the owner of \
              the address goes; then each sends a line\nand waits for 5 s. Their pod is on a node that never owns the address. \
              The owner's kube-proxy had translated their addresses, to the pod's and to the owner's own, and only\nthe owner's kernel \
-             knows how: the next owner takes a packet of theirs for the first of a new connection, sends it to a pod under its own \
+             knows how: the next owner takes a packet of theirs for the first of a new connection, sends it to the pod under its own \
              address, and the pod, which\nknows no such connection, resets it. So an address that moves breaks them, however gently \
-             it moves; clients have to connect again. A rolling update moves an\naddress at least once.",
+             it moves, unless it has come back to their node when they speak again, as it\nmay in a rolling update.",
         );
         let rows = self.0.iter().map(|(fault, ends)| {
             let [answered, reset, silent] =
