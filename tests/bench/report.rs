@@ -104,7 +104,7 @@ pub fn answers<'a>(answers: impl Iterator<Item = &'a (String, answer::Figures)> 
         "Answering ARP and NDP",
         "A client on the LAN asks, waits for the answer and asks again, in turn: for a VIP, which the speaker answers; for the \
          same node's own address, which its\nkernel answers; and, by a datagram, a program on that node that does nothing \
-         but answer: the least that anything outside the kernel costs. All speakers hear\neach question, and share the \
+         but answer: the least that anything outside the kernel costs. All nodes hear\neach question, and share the \
          processors with the one that answers. A real client asks seldom: its neighbour table remembers. Of many VIPs half are of \
          either family. With\n10,000 there are ten nodes without kube-proxies, of which three own addresses.",
     );
