@@ -1,6 +1,6 @@
 //! What befalls the owner of an address, and how everything is put back.
 
-use crate::lab::{Lab, exclude};
+use crate::lab::{Lab, exclude, wait_able};
 use anyhow::{Result, ensure};
 use landfall_sandbox::wait_for;
 use std::{net::IpAddr, time::Duration};
@@ -87,15 +87,15 @@ impl Fault {
                 return back(lab, owner);
             }
             Self::Exclude => {
-                lab.wait_able(owner, false)?;
+                wait_able(&lab.sandbox, owner, false)?;
                 exclude(&lab.sandbox, owner, false)?;
             }
             Self::KubeProxy => {
-                lab.wait_able(owner, false)?;
+                wait_able(&lab.sandbox, owner, false)?;
                 lab.kube_proxy(owner)?.start()?;
             }
         }
-        lab.wait_able(owner, true)
+        wait_able(&lab.sandbox, owner, true)
     }
 }
 

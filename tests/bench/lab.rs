@@ -88,6 +88,18 @@ pub fn wait_heard(cluster: &Cluster, nodes: &[&str]) -> Result<()> {
     })
 }
 
+/// Waits until the speaker on `node` says by its record that the node may announce, or may not.
+///
+/// # Errors
+/// What it says.
+pub fn wait_able(cluster: &Cluster, node: &str, able: bool) -> Result<()> {
+    wait_for(&format!("{node} to say that it may announce: {able}"), PATIENCE, || {
+        let unable = cluster.record(node)?["unable"].take();
+        ensure!(unable.as_array().is_none_or(Vec::is_empty) == able, "it says {unable}");
+        Ok(())
+    })
+}
+
 /// Whom the speaker on `node` hears, by its record.
 fn peers(cluster: &Cluster, node: &str) -> Result<Vec<String>> {
     let mut record = cluster.record(node)?;
@@ -132,18 +144,6 @@ impl Lab {
                 let peers = peers(&self.sandbox, other.name())?;
                 ensure!(!peers.iter().any(|peer| peer == node), "{} hears {peers:?}", other.name());
             }
-            Ok(())
-        })
-    }
-
-    /// Waits until the speaker on `node` says by its record that the node may announce, or may not.
-    ///
-    /// # Errors
-    /// What it says.
-    pub fn wait_able(&self, node: &str, able: bool) -> Result<()> {
-        wait_for(&format!("{node} to say that it may announce: {able}"), PATIENCE, || {
-            let unable = self.sandbox.record(node)?["unable"].take();
-            ensure!(unable.as_array().is_none_or(Vec::is_empty) == able, "it says {unable}");
             Ok(())
         })
     }

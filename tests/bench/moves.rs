@@ -3,7 +3,7 @@
 
 use crate::{
     crowded::{Crowd, by_whom},
-    lab::{exclude, wait_heard},
+    lab::{exclude, wait_able},
     lan::{Asker, announcement, answer},
     report::{section, table},
     speakers::{Beside, first},
@@ -15,6 +15,7 @@ use landfall_sandbox::Cluster;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    slice,
     sync::{Arc, OnceLock, mpsc},
     thread::{JoinHandle, sleep},
     time::{Duration, Instant},
@@ -63,29 +64,20 @@ struct Seen {
 /// What does not come to pass.
 pub fn measure(crowd: &Crowd, services: usize) -> Result<Vec<Move>> {
     let beside = Beside::new(crowd, services);
-    let (three, all) = (first(3), first(crowd.landfall.speakers().len()));
-    beside.start(&three[..1])?;
-    let small = leave(crowd, &beside, &three, "n1")?;
-    exclude(&crowd.sandbox, "n1", false)?;
-    // What the third node has goes to the second. The first one gets nothing: it is gone, too.
-    for node in ["n1", "n3"] {
-        let speaker = crowd.landfall.speaker(node)?;
-        speaker.terminate()?;
-        speaker.wait(LONG)?;
-    }
-    beside.wait_owned(&three[1..2])?;
-    let large = leave(crowd, &beside, &all, "n2")?;
-    exclude(&crowd.sandbox, "n2", false)?;
-    Ok(vec![small, large])
+    [3, crowd.landfall.speakers().len()].into_iter().map(|nodes| leave(crowd, &beside, &first(nodes))).collect()
 }
 
-/// `owner` has all addresses; the other nodes join it, and it leaves.
-fn leave(crowd: &Crowd, beside: &Beside<'_>, nodes: &[String], owner: &str) -> Result<Move> {
+/// The first of these nodes has all addresses, since the others may have none; then they may, and it leaves.
+fn leave(crowd: &Crowd, beside: &Beside<'_>, nodes: &[String]) -> Result<Move> {
+    let (owner, others) = nodes.split_first().context("no nodes")?;
+    others.iter().try_for_each(|node| exclude(&crowd.sandbox, node, true))?;
     beside.start(nodes)?;
-    wait_heard(&crowd.sandbox, &nodes.iter().map(String::as_str).collect::<Vec<_>>())?;
+    beside.wait_owned(slice::from_ref(owner))?;
     crowd.wait_quiet()?;
-    let vips = addresses(crowd)?;
-    let watch = Watch::start(&crowd.sandbox, owner, vips)?;
+    others.iter().try_for_each(|node| exclude(&crowd.sandbox, node, false))?;
+    others.iter().try_for_each(|node| wait_able(&crowd.sandbox, node, true))?;
+
+    let watch = Watch::start(&crowd.sandbox, owner, addresses(crowd)?)?;
     let mut tail = crowd.sandbox.audit_tail()?;
     let begun = Instant::now();
     watch.begin(begun);
@@ -93,7 +85,9 @@ fn leave(crowd: &Crowd, beside: &Beside<'_>, nodes: &[String], owner: &str) -> R
     let seen = watch.end()?;
     sleep(AFTER);
     let requests = by_whom(&mut tail)?.map(|requests| requests.len());
-    Ok(Move { nodes: nodes.len(), seen, requests, counted: begun.elapsed() })
+    let counted = begun.elapsed();
+    exclude(&crowd.sandbox, owner, false)?;
+    Ok(Move { nodes: nodes.len(), seen, requests, counted })
 }
 
 /// The addresses of all Services.
@@ -210,14 +204,14 @@ impl Watcher {
             let Ok(received) = received else { return Ok(()) };
             let frame = &buffer[..received?.len];
             match announcement(frame) {
-                Some((vip, by)) => self.see_announcement(vip, by),
+                Some((vip, by)) => self.see_announcement(vip, by, counts),
                 None => answer(frame).into_iter().for_each(|(vip, by)| self.see_answer(vip, by, counts)),
             }
         }
     }
 
-    fn see_announcement(&mut self, vip: IpAddr, by: MacAddr) {
-        if by != self.owner && self.vips.contains(&vip) && self.announced.insert(vip) {
+    fn see_announcement(&mut self, vip: IpAddr, by: MacAddr, counts: bool) {
+        if counts && by != self.owner && self.vips.contains(&vip) && self.announced.insert(vip) {
             self.last = Some(Instant::now());
         }
     }
@@ -226,9 +220,10 @@ impl Watcher {
         let Some(sample) = self.samples.get_mut(&vip) else { return };
         let waited = sample.open.take().map_or(Duration::ZERO, |asked| asked.elapsed());
         sample.was_answered = true;
-        if counts {
-            self.longest = self.longest.max(waited);
+        if !counts {
+            return;
         }
+        self.longest = self.longest.max(waited);
         if by != self.owner {
             sample.moved.get_or_insert_with(Instant::now);
         }
