@@ -3,12 +3,11 @@
 
 use crate::{
     api::PATIENCE,
-    lab::Lab,
-    lan::{Asker, inside},
+    lan::{Asker, inside, owner},
     stats::Samples,
 };
 use anyhow::{Context, Result};
-use landfall_sandbox::Node;
+use landfall_sandbox::{Cluster, Node};
 use std::{
     net::{IpAddr, SocketAddr},
     thread::JoinHandle,
@@ -34,12 +33,12 @@ pub struct Figures {
 ///
 /// # Errors
 /// Where a question is not answered within a second.
-pub fn measure(lab: &Lab, vip: IpAddr, questions: usize) -> Result<Figures> {
-    let owner = lab.owner(vip)?;
-    let node = lab.sandbox.node(&owner)?;
+pub fn measure(cluster: &Cluster, vip: IpAddr, questions: usize) -> Result<Figures> {
+    let owner = owner(cluster, vip)?;
+    let node = cluster.node(&owner)?;
     let own: IpAddr = if vip.is_ipv4() { node.ipv4().into() } else { node.ipv6().into() };
     let (server, serving) = serve(&node, own)?;
-    let figures = inside(&lab.sandbox.client(), async || {
+    let figures = inside(&cluster.client(), async || {
         let mut asker = Asker::open().await?;
         let socket = UdpSocket::bind(SocketAddr::new(asker.own(vip), 0)).await?;
         socket.connect(server).await?;

@@ -174,18 +174,30 @@ impl Changes {
     /// # Errors
     /// Where it has none in time.
     pub async fn addressed(&mut self, name: &str) -> Result<IpAddr> {
+        self.until(name, |service| {
+            let address = first_address(service).map(|ip| ip.parse().context("the status has no address"));
+            address.transpose()
+        })
+        .await
+    }
+
+    /// Waits until the Service is such that `check` finds something in it.
+    ///
+    /// # Errors
+    /// Where it is not in time; and those of `check`.
+    pub async fn until<T>(&mut self, name: &str, mut check: impl FnMut(&Service) -> Result<Option<T>>) -> Result<T> {
         let found = async {
             while let Some(event) = self.0.next().await {
                 let (WatchEvent::Added(service) | WatchEvent::Modified(service)) = event? else { continue };
                 if service.metadata.name.as_deref() == Some(name)
-                    && let Some(ip) = first_address(&service)
+                    && let Some(found) = check(&service)?
                 {
-                    return ip.parse().context("the status has no address");
+                    return Ok(found);
                 }
             }
             anyhow::bail!("the watch ended")
         };
-        tokio::time::timeout(PATIENCE, found).await.with_context(|| format!("{name} got no address"))?
+        tokio::time::timeout(PATIENCE, found).await.with_context(|| format!("{name} does not change as it should"))?
     }
 }
 

@@ -1,38 +1,38 @@
 //! Thousands of Services: how fast those that wait are served, beside a client that sends the same writes and does nothing
-//! else; how many writes each costs; and what a controller costs that has them all.
-//!
-//! When what was sent and answered is the API server's word: its audit log and its metrics.
+//! else; how many writes each costs; and what a controller costs that has them all. Between these parts, while nothing is
+//! allocated, speakers run beside them.
 
 use crate::{
-    api::Services,
     create,
-    lab::alone,
-    lan::inside,
+    crowded::{Crowd, about, is_status_patch},
     memory::Memory,
     report::{section, table},
+    speakers,
     stats::{Samples, fine_ms},
 };
-use anyhow::{Context, Result, ensure};
-use arcstr::ArcStr;
-use landfall_core::{
-    addr::Family,
-    alloc::{Decision, ServiceKey},
-};
-use landfall_sandbox::{AuditTail, Landfall, Process, Request, Sandbox, objects::lean_service, wait_for};
-use serde_json::Value;
+use anyhow::{Context, Result};
+use landfall_core::{addr::Family, alloc::Decision};
+use landfall_sandbox::{Request, objects::lean_service};
 use std::{
     net::IpAddr,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
-/// Longer than serving all of them takes.
-const LONG: Duration = Duration::from_secs(180);
-/// No two Events are further apart as long as there are some to send.
-const PAUSE: Duration = Duration::from_secs(5);
-/// How long a controller is watched that has nothing to do.
-const QUIET: Duration = Duration::from_secs(60);
-const CONTROLLER: &str = "system:serviceaccount:landfall-system:landfall-controller";
-const CONFIG: &str = "pools: [{name: large, addresses: [198.18.0.0/15]}]\nquarantine: 0s\nreuse: 0s\n";
+/// Services that are few.
+const FEW: usize = 10;
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Extent {
+    /// Services that wait. A fifth of them, and twice as many, are for what is to be seen with fewer and with more.
+    pub services: usize,
+    /// Services that are made one at a time.
+    pub ones: usize,
+    /// Questions for an address.
+    pub questions: usize,
+    /// How long those are watched that have nothing to do.
+    pub quiet: Duration,
+}
 
 /// Requests of one kind by one client.
 #[derive(Debug, Clone, Copy)]
@@ -74,51 +74,56 @@ pub struct Figures {
     idle: f64,
     /// What the controller holds without Services, and with so many.
     memory: [Memory; 2],
-    /// One Service at a time, on a cluster with one node.
+    /// One Service at a time.
     pub one: create::Figures,
+    /// Speakers.
+    pub beside: speakers::Figures,
 }
 
-/// Measures with so many Services, and twice as many, for what is to be seen with more. Tells `step` what comes next.
+/// Measures all of it. Tells `step` what comes next.
 ///
 /// # Errors
 /// What did not come to pass in time.
-pub fn measure(services: usize, ones: usize, step: impl Fn(&str)) -> Result<Figures> {
-    step("bringing a cluster of one node up");
-    let (sandbox, landfall) = alone(CONFIG)?;
-    let crowd = Crowd { controller: leader(&landfall)?, sandbox: &sandbox };
+pub fn measure(extent: Extent, step: impl Fn(&str)) -> Result<Figures> {
+    let Extent { services, ones, quiet, .. } = extent;
+    step("bringing a cluster of many nodes up");
+    let crowd = Crowd::up(services)?;
     step("one Service at a time");
-    let one = create::measure(&sandbox, ones, 0)?;
-    let empty = Memory::of(crowd.controller)?;
+    let one = create::measure(&crowd.sandbox, ones, 0)?;
+    let empty = Memory::of(crowd.controller()?)?;
+    let mut beside = speakers::Figures::default();
+    beside_few(&crowd, extent, &mut beside, &step)?;
 
-    crowd.stop()?;
     step(&format!("creating {services} Services"));
-    crowd.create(0..services)?;
+    crowd.create(services / 5..services)?;
     let trial = |number| {
         step(&format!("serving them, trial {number}"));
-        crowd.trial(services)
+        trial(&crowd, services)
     };
     let trials = (1..=3).map(trial).collect::<Result<Vec<Trial>>>()?;
-    step(&format!("serving {} Services", 2 * services));
+    beside_one_family(&crowd, extent, &mut beside, &step)?;
 
+    step(&format!("serving {} Services", 2 * services));
     let before = crowd.status_patches()?;
     crowd.create(services..2 * services)?;
-    crowd.start_and_serve(2 * services, &mut sandbox.audit_tail()?)?;
+    crowd.start_and_serve(2 * services, &mut crowd.sandbox.audit_tail()?)?;
     let served = crowd.status_patches()? - before;
-    let full = Memory::of(crowd.controller)?;
+    let full = Memory::of(crowd.controller()?)?;
 
     step("the last Events");
-    wait_for("the last Event", LONG, || {
-        let asked = crowd.asked_in(PAUSE)?;
-        ensure!(!asked.iter().any(|request| request.resource == "events"), "{} requests", asked.len());
-        Ok(())
-    })?;
+    crowd.wait_quiet()?;
     step("nothing happens");
-    let idle = crowd.asked_in(QUIET)?.len() as f64 / QUIET.as_secs_f64();
+    let [asked, _] = crowd.asked_in(quiet)?;
+    let idle = asked.len() as f64 / quiet.as_secs_f64();
 
     step("restarts");
-    let (restarts, restart_writes) = crowd.restarts(5)?;
+    let (restarts, restart_writes) = restarts(&crowd, 5)?;
+
+    beside_both_families(&crowd, extent, &mut beside, &step)?;
 
     step("releases");
+    crowd.controller()?.start()?;
+    crowd.wait_quiet()?;
     let before = crowd.status_patches()?;
     let deleted = services / 5;
     crowd.delete(0..deleted)?;
@@ -132,150 +137,129 @@ pub fn measure(services: usize, ones: usize, step: impl Fn(&str)) -> Result<Figu
         idle,
         memory: [empty, full],
         one,
+        beside,
     })
 }
 
-fn leader(landfall: &Landfall) -> Result<&Process> {
-    landfall.controllers().first().context("there is no controller")
+/// The speakers' parts of it alone.
+///
+/// # Errors
+/// What did not come to pass in time.
+pub fn measure_speakers(extent: Extent, step: impl Fn(&str)) -> Result<speakers::Figures> {
+    let services = extent.services;
+    step("bringing a cluster of many nodes up");
+    let crowd = Crowd::up(services)?;
+    let mut beside = speakers::Figures::default();
+    beside_few(&crowd, extent, &mut beside, &step)?;
+    step(&format!("creating {services} Services"));
+    crowd.create(services / 5..services)?;
+    beside_one_family(&crowd, extent, &mut beside, &step)?;
+    step(&format!("creating {services} more"));
+    crowd.create(services..2 * services)?;
+    crowd.start_and_serve(2 * services, &mut crowd.sandbox.audit_tail()?)?;
+    beside_both_families(&crowd, extent, &mut beside, &step)?;
+    Ok(beside)
 }
 
-struct Crowd<'a> {
-    sandbox: &'a Sandbox,
-    controller: &'a Process,
+/// Speakers beside the first few Services, and beside a fifth of all. Afterwards these wait, and nobody runs.
+fn beside_few(
+    crowd: &Crowd,
+    Extent { services, quiet, .. }: Extent,
+    figures: &mut speakers::Figures,
+    step: &impl Fn(&str),
+) -> Result<()> {
+    step(&format!("speakers beside {FEW} Services"));
+    crowd.create_served(0..FEW)?;
+    figures.rest(crowd, FEW, true, quiet)?;
+    step(&format!("speakers beside {} Services", services / 5));
+    // New ones: what they hold is what so many Services cost.
+    crowd.stop()?;
+    crowd.silence()?;
+    crowd.controller()?.start()?;
+    crowd.create_served(FEW..services / 5)?;
+    figures.rest(crowd, services / 5, false, quiet)?;
+    crowd.stop()?;
+    crowd.silence()?;
+    crowd.release_by_hand()
 }
 
-impl Crowd<'_> {
-    fn services<T: Send>(&self, work: impl AsyncFnOnce(&Services) -> Result<T> + Send) -> Result<T> {
-        inside(&self.sandbox.control_plane(), async || work(&Services::connect(self.sandbox).await?).await)
-    }
+/// All Services of one family move from node to node. They wait before and afterwards.
+fn beside_one_family(
+    crowd: &Crowd,
+    Extent { services, .. }: Extent,
+    figures: &mut speakers::Figures,
+    step: &impl Fn(&str),
+) -> Result<()> {
+    step(&format!("moving {services} addresses from node to node"));
+    crowd.start_and_serve(services, &mut crowd.sandbox.audit_tail()?)?;
+    figures.moves(crowd, services)?;
+    crowd.stop()?;
+    crowd.silence()?;
+    crowd.release_by_hand()
+}
 
-    fn create(&self, numbers: std::ops::Range<usize>) -> Result<()> {
-        self.services(async |services| services.create_all(numbers.map(service).collect()).await)
-    }
+/// Speakers beside all Services, which are served. Afterwards nobody runs.
+fn beside_both_families(
+    crowd: &Crowd,
+    Extent { services, questions, quiet, .. }: Extent,
+    figures: &mut speakers::Figures,
+    step: &impl Fn(&str),
+) -> Result<()> {
+    step(&format!("speakers beside {} Services", 2 * services));
+    figures.rest(crowd, 2 * services, true, quiet)?;
+    step("asking for one address of each family");
+    figures.answers(crowd, 2 * services, questions)?;
+    crowd.stop()?;
+    crowd.silence()
+}
 
-    /// Deletes these and waits until the controller has let them go.
-    fn delete(&self, numbers: std::ops::Range<usize>) -> Result<()> {
-        let (count, mut tail) = (numbers.len(), self.sandbox.audit_tail()?);
-        self.services(async |services| services.delete_all(numbers.map(name).collect()).await)?;
-        self.written(count, &mut tail).map(drop)
-    }
+/// Serves all of them twice: by hand, and by Landfall. Afterwards they wait again.
+fn trial(crowd: &Crowd, services: usize) -> Result<Trial> {
+    let decisions: Vec<_> = crowd.services(async |api| {
+        Ok(api.projected().await?.into_iter().zip(0..).map(|(service, number)| assign(service, number)).collect())
+    })?;
+    let mut tail = crowd.sandbox.audit_tail()?;
+    crowd.services(async |api| api.carry_out(&decisions).await)?;
+    let requests = tail.read()?;
+    let bare = run(requests.iter().filter(|request| is_status_patch(request)))?;
+    crowd.release_by_hand()?;
 
-    fn stop(&self) -> Result<()> {
-        self.controller.terminate()?;
-        self.controller.wait(Duration::from_secs(10))?;
-        Ok(())
-    }
+    tail.read()?;
+    let start = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
+    let requests = crowd.start_and_serve(services, &mut tail)?;
+    let landfall = run(requests.iter().filter(|request| is_status_patch(request)))?;
+    let events = requests.iter().filter(|request| request.resource == "events").count();
+    let last = requests.iter().map(|request| request.answered).max().unwrap_or_default();
+    crowd.stop()?;
+    crowd.release_by_hand()?;
+    Ok(Trial { bare, landfall, since_start: last - start, events })
+}
 
-    /// Serves all of them twice: by hand, and by Landfall. Afterwards they wait again.
-    fn trial(&self, services: usize) -> Result<Trial> {
-        let decisions: Vec<_> = self.services(async |api| {
-            Ok(api.projected().await?.into_iter().zip(0..).map(|(service, number)| assign(service, number)).collect())
-        })?;
-        let mut tail = self.sandbox.audit_tail()?;
-        self.services(async |api| api.carry_out(&decisions).await)?;
-        let requests = tail.read()?;
-        let bare = run(requests.iter().filter(|request| is_status_patch(request)))?;
-        self.release_by_hand()?;
-
-        tail.read()?;
-        let start = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-        let requests = self.start_and_serve(services, &mut tail)?;
-        let landfall = run(requests.iter().filter(|request| is_status_patch(request)))?;
-        let events = requests.iter().filter(|request| request.resource == "events").count();
-        let last = requests.iter().map(|request| request.answered).max().unwrap_or_default();
-        self.stop()?;
-        self.release_by_hand()?;
-        Ok(Trial { bare, landfall, since_start: last - start, events })
-    }
-
-    fn release_by_hand(&self) -> Result<()> {
-        self.services(async |api| {
-            let release = |service: landfall::cluster::service::Service| {
-                let (key, uid) = about(&service);
-                let addresses = service.alloc.status.to_vec();
-                (service, Decision::Release { key, uid, addresses, leaves_status: false })
-            };
-            let decisions: Vec<_> = api.projected().await?.into_iter().map(release).collect();
-            api.carry_out(&decisions).await
-        })
-    }
-
-    fn start_and_serve(&self, services: usize, tail: &mut AuditTail) -> Result<Vec<Request>> {
-        self.controller.start()?;
-        self.written(services, tail)
-    }
-
-    /// Waits until the controller has written so many Services, and gives all that it has asked for until then. The log is what
-    /// is looked at: a look at the API server would slow down what is measured.
-    fn written(&self, services: usize, tail: &mut AuditTail) -> Result<Vec<Request>> {
-        let mut all = Vec::new();
-        wait_for("every Service to be written", LONG, || {
-            all.extend(tail.read()?.into_iter().filter(|request| request.user == CONTROLLER));
-            let written = all.iter().filter(|request| is_status_patch(request)).count();
-            ensure!(written >= services, "{written} of {services} are written");
+/// Restarts the controller beside a Service that was created meanwhile: how long that waited from the start on, and all
+/// other writes.
+fn restarts(crowd: &Crowd, times: usize) -> Result<(Samples, u64)> {
+    let (mut waits, before) = (Samples::default(), crowd.status_patches()?);
+    for trial in 0..times {
+        crowd.stop()?;
+        let name = format!("waiting-{trial}");
+        crowd.services(async |api| {
+            let mut changes = api.watch().await?;
+            api.create(lean_service(&name)).await?;
+            let start = Instant::now();
+            crowd.controller()?.start()?;
+            changes.addressed(&name).await?;
+            waits.push(start.elapsed());
             Ok(())
         })?;
-        Ok(all)
     }
-
-    /// What the controller asks for in a time that passes.
-    fn asked_in(&self, time: Duration) -> Result<Vec<Request>> {
-        let mut tail = self.sandbox.audit_tail()?;
-        std::thread::sleep(time);
-        Ok(tail.read()?.into_iter().filter(|request| request.user == CONTROLLER).collect())
-    }
-
-    /// Patches of Services' statuses that have succeeded, by the API server's metrics.
-    fn status_patches(&self) -> Result<u64> {
-        let metrics = self.sandbox.api().get("/metrics")?;
-        let metrics = metrics.as_str().context("the metrics are no text")?;
-        let is_meant = |line: &&str| {
-            [
-                "apiserver_request_total{",
-                "code=\"200\"",
-                "resource=\"services\"",
-                "subresource=\"status\"",
-                "verb=\"PATCH\"",
-            ]
-            .iter()
-            .all(|part| line.contains(part))
-        };
-        let counts =
-            metrics.lines().filter(is_meant).map(|line| line.rsplit(' ').next().unwrap_or_default().parse::<u64>());
-        counts.sum::<Result<u64, _>>().context("a metric is no number")
-    }
-
-    /// Restarts the controller beside a Service that was created meanwhile: how long that waited from the start on, and all
-    /// other writes.
-    fn restarts(&self, times: usize) -> Result<(Samples, u64)> {
-        let (mut waits, before) = (Samples::default(), self.status_patches()?);
+    let writes = crowd.status_patches()? - before - times as u64;
+    crowd.services(async |api| {
         for trial in 0..times {
-            self.stop()?;
-            let name = format!("waiting-{trial}");
-            self.services(async |api| {
-                let mut changes = api.watch().await?;
-                api.create(lean_service(&name)).await?;
-                let start = std::time::Instant::now();
-                self.controller.start()?;
-                changes.addressed(&name).await?;
-                waits.push(start.elapsed());
-                Ok(())
-            })?;
+            api.delete(&format!("waiting-{trial}")).await?;
         }
-        Ok((waits, self.status_patches()? - before - times as u64))
-    }
-}
-
-fn name(number: usize) -> String {
-    format!("crowd-{number}")
-}
-
-fn service(number: usize) -> Value {
-    lean_service(&name(number))
-}
-
-fn about(service: &landfall::cluster::service::Service) -> (ServiceKey, ArcStr) {
-    (service.alloc.key.clone(), service.alloc.uid.clone())
+        Ok(())
+    })?;
+    Ok((waits, writes))
 }
 
 /// The decision that Landfall would come to.
@@ -286,10 +270,6 @@ fn assign(
     let (key, uid) = about(&service);
     let address: IpAddr = Family::V4.address(0xc612_0000 + number);
     (service, Decision::Assign { key, uid, addresses: vec![address], record: "large".into(), kept: None })
-}
-
-fn is_status_patch(request: &Request) -> bool {
-    request.verb == "patch" && request.resource == "services/status" && request.code == 200
 }
 
 fn run<'a>(requests: impl Iterator<Item = &'a Request> + Clone) -> Result<Run> {
@@ -306,7 +286,7 @@ impl Figures {
             page,
             "Thousands of Services",
             &format!(
-                "On a cluster of one node, with one controller and no speaker. {services} Services wait when the controller \
+                "On a cluster without kube-proxies, with one controller and no speaker that runs. {services} Services wait when the controller \
                  starts. Alone: a client that\nsends the very same writes, 64 at once, and does nothing else; before each, on the \
                  same API server. Times and counts are the API server's own\n(audit log, metrics): from the first write that it \
                  received to the last that it answered."
@@ -349,5 +329,6 @@ impl Figures {
         ];
         let rows = rows.iter().map(|(what, samples)| format!("{what} | {}", samples.row(fine_ms)));
         table(page, "from → to | min | p50 | p99 | worst | n", rows);
+        self.beside.section(page);
     }
 }

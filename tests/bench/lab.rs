@@ -1,8 +1,11 @@
 //! The cluster on which everything is measured.
 
-use crate::lan::{Asker, inside};
-use anyhow::{Result, ensure};
-use landfall_sandbox::{Landfall, LandfallOptions, Node, PodSpec, Sandbox, objects, sibling, wait_for};
+use crate::lan;
+use anyhow::{Context, Result, ensure};
+use landfall_sandbox::{
+    Builder, Cluster, Landfall, LandfallOptions, Node, PodSpec, Process, Sandbox, api::Content, objects, sibling,
+    wait_for,
+};
 use serde_json::{Value, json};
 use std::{net::IpAddr, path::Path, time::Duration};
 
@@ -16,7 +19,7 @@ pools:
 - name: default
   addresses: [198.51.100.100-198.51.100.190, '2001:db8::100-2001:db8::1ff']
 - name: large
-  addresses: [198.18.0.0/20]
+  addresses: [198.18.0.0/20, '2001:db8:1::/64']
   autoAssign: false
 quarantine: 0s
 reuse: 0s
@@ -34,13 +37,16 @@ pub struct Lab {
     pub landfall: Landfall,
 }
 
+/// Keeps load balancers off a node.
+const EXCLUDE: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
+
 /// A cluster with Landfall on it, and somebody who leads.
 fn start(
-    nodes: u8,
+    cluster: Builder,
     config: &str,
     change: impl FnOnce(LandfallOptions) -> LandfallOptions,
 ) -> Result<(Sandbox, Landfall)> {
-    let sandbox = Sandbox::builder().nodes(nodes).up()?;
+    let sandbox = cluster.up()?;
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
     let landfall = sandbox.start_landfall(&change(LandfallOptions::new(sibling("landfall")?).manifests(&manifests)))?;
     sandbox.apply(&objects::config(config).to_string())?;
@@ -48,12 +54,56 @@ fn start(
     Ok((sandbox, landfall))
 }
 
-/// One node, one controller, and nobody who announces: what allocation costs is seen best where nothing else runs.
+/// So many nodes without kube-proxies, one controller, and speakers that do not run yet: what allocation costs is seen best where
+/// nothing else runs.
 ///
 /// # Errors
 /// What did not come up.
-pub fn alone(config: &str) -> Result<(Sandbox, Landfall)> {
-    start(1, config, |options| options.controllers(1).without_speakers())
+pub fn alone(nodes: u8, config: &str) -> Result<(Sandbox, Landfall)> {
+    let cluster = Sandbox::builder().nodes(nodes).without_kube_proxies();
+    start(cluster, config, |options| options.controllers(1).speakers_at_rest())
+}
+
+/// Puts the label on a node that keeps load balancers off it, or takes it away.
+///
+/// # Errors
+/// Where the API server refuses.
+pub fn exclude(cluster: &Cluster, node: &str, excluded: bool) -> Result<()> {
+    let value = if excluded { Value::from("") } else { Value::Null };
+    let patch = json!({"metadata": {"labels": {EXCLUDE: value}}});
+    cluster.api().patch(&format!("/api/v1/nodes/{node}"), Content::Merge, &patch).map(drop)
+}
+
+/// Waits until these speakers, and no others, hear each other by their records.
+///
+/// # Errors
+/// Who hears whom.
+pub fn wait_heard(cluster: &Cluster, nodes: &[&str]) -> Result<()> {
+    wait_for("all speakers to hear each other", PATIENCE, || {
+        for node in nodes {
+            let peers = peers(cluster, node)?;
+            ensure!(peers.len() + 1 == nodes.len(), "{node} hears {peers:?}");
+        }
+        Ok(())
+    })
+}
+
+/// Waits until the speaker on `node` says by its record that the node may announce, or may not.
+///
+/// # Errors
+/// What it says.
+pub fn wait_able(cluster: &Cluster, node: &str, able: bool) -> Result<()> {
+    wait_for(&format!("{node} to say that it may announce: {able}"), PATIENCE, || {
+        let unable = cluster.record(node)?["unable"].take();
+        ensure!(unable.as_array().is_none_or(Vec::is_empty) == able, "it says {unable}");
+        Ok(())
+    })
+}
+
+/// Whom the speaker on `node` hears, by its record.
+fn peers(cluster: &Cluster, node: &str) -> Result<Vec<String>> {
+    let mut record = cluster.record(node)?;
+    Ok(serde_json::from_value(record["interfaces"]["eth0"]["peers"].take()).unwrap_or_default())
 }
 
 impl Lab {
@@ -62,7 +112,7 @@ impl Lab {
     /// # Errors
     /// What did not come up.
     pub fn up() -> Result<Self> {
-        let (sandbox, landfall) = start(4, CONFIG, |options| options)?;
+        let (sandbox, landfall) = start(Sandbox::builder().nodes(4), CONFIG, |options| options)?;
         let lab = Self { sandbox, landfall };
         lab.sandbox.add_pod(&PodSpec::echo("echo").on(PODS))?;
         lab.calm()?;
@@ -80,13 +130,7 @@ impl Lab {
     /// Who hears whom.
     pub fn calm(&self) -> Result<()> {
         let nodes: Vec<Node> = self.announcers().collect();
-        wait_for("all speakers to hear each other", PATIENCE, || {
-            for node in &nodes {
-                let peers = self.peers(node.name())?;
-                ensure!(peers.len() + 1 == nodes.len(), "{} hears {peers:?}", node.name());
-            }
-            Ok(())
-        })
+        wait_heard(&self.sandbox, &nodes.iter().map(|node| node.name()).collect::<Vec<_>>())
     }
 
     /// Waits until no other speaker hears the one on `node`.
@@ -97,17 +141,21 @@ impl Lab {
         let others: Vec<Node> = self.announcers().filter(|other| other.name() != node).collect();
         wait_for(&format!("nobody to hear {node}"), PATIENCE, || {
             for other in &others {
-                let peers = self.peers(other.name())?;
+                let peers = peers(&self.sandbox, other.name())?;
                 ensure!(!peers.iter().any(|peer| peer == node), "{} hears {peers:?}", other.name());
             }
             Ok(())
         })
     }
 
-    /// Whom the speaker on `node` hears, by its record.
-    fn peers(&self, node: &str) -> Result<Vec<String>> {
-        let mut record = self.sandbox.record(node)?;
-        Ok(serde_json::from_value(record["interfaces"]["eth0"]["peers"].take()).unwrap_or_default())
+    /// The kube-proxy on a node.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn kube_proxy(&self, node: &str) -> Result<Process> {
+        let name = format!("kube-proxy-{node}");
+        let found = self.sandbox.processes().into_iter().find(|process| process.name() == name);
+        found.with_context(|| format!("there is no {name}"))
     }
 
     /// Waits until a node answers for `vip`, and returns its name.
@@ -115,16 +163,7 @@ impl Lab {
     /// # Errors
     /// Where nobody does.
     pub fn owner(&self, vip: IpAddr) -> Result<String> {
-        let mac = inside(&self.sandbox.client(), async || {
-            let mut asker = Asker::open().await?;
-            for _ in 0..PATIENCE.as_secs() * 20 {
-                if let Some((mac, _)) = asker.ask(vip, Duration::from_millis(50)).await? {
-                    return Ok(mac.to_string());
-                }
-            }
-            anyhow::bail!("nobody answers for {vip}")
-        })?;
-        Ok(self.sandbox.node_with_mac(&mac)?.name().to_owned())
+        lan::owner(&self.sandbox, vip)
     }
 }
 

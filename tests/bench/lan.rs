@@ -1,4 +1,5 @@
-//! The client host's end of the LAN, at the level of frames: questions by ARP and NDP, and how long their answers take.
+//! The client host's end of the LAN, at the level of frames: questions by ARP and NDP, how long their answers take, and what
+//! frames say.
 
 use anyhow::{Context, Result};
 use landfall::net::{PacketSocket, links};
@@ -7,7 +8,7 @@ use landfall_core::wire::{
     ethernet::{self, Frame, Header, MacAddr},
     ndp,
 };
-use landfall_sandbox::Netns;
+use landfall_sandbox::{Cluster, Netns};
 use std::{
     collections::HashSet,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
@@ -18,6 +19,9 @@ use std::{
     thread::JoinHandle,
     time::{Duration, Instant},
 };
+
+/// How long somebody may take to answer for an address at last.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One interface of a host, asking.
 pub struct Asker {
@@ -58,12 +62,30 @@ impl Asker {
         if target.is_ipv4() { self.ipv4.into() } else { self.ipv6.into() }
     }
 
+    /// The question who has `target`.
+    pub fn question(&self, target: IpAddr) -> Frame {
+        match target {
+            IpAddr::V4(target) => arp::request(self.mac, self.ipv4, target),
+            IpAddr::V6(target) => ndp::solicitation(self.mac, self.ipv6, target),
+        }
+    }
+
+    /// The interface's hardware address.
+    pub fn mac(&self) -> MacAddr {
+        self.mac
+    }
+
+    /// The interface's socket, for other uses.
+    pub fn socket(&self) -> &PacketSocket {
+        &self.socket
+    }
+
     /// Asks who has `target`, and returns who answered first, and after how long; none at the end of `patience`.
     ///
     /// # Errors
     /// Where the interface is down.
     pub async fn ask(&mut self, target: IpAddr, patience: Duration) -> Result<Option<(MacAddr, Duration)>> {
-        let start = self.question(target)?;
+        let start = self.send_question(target)?;
         Ok(self.next_answer(target, start + patience).await?.map(|by| (by, start.elapsed())))
     }
 
@@ -72,7 +94,7 @@ impl Asker {
     /// # Errors
     /// Where the interface is down.
     pub async fn answerers(&mut self, target: IpAddr, patience: Duration) -> Result<HashSet<MacAddr>> {
-        let end = self.question(target)? + patience;
+        let end = self.send_question(target)? + patience;
         let mut all = HashSet::new();
         while let Some(by) = self.next_answer(target, end).await? {
             all.insert(by);
@@ -80,13 +102,10 @@ impl Asker {
         Ok(all)
     }
 
-    fn question(&mut self, target: IpAddr) -> Result<Instant> {
+    fn send_question(&mut self, target: IpAddr) -> Result<Instant> {
         // What came late for an earlier question is none of this one's.
         while self.socket.try_recv(&mut self.buffer)?.is_some() {}
-        let question: Frame = match target {
-            IpAddr::V4(target) => arp::request(self.mac, self.ipv4, target),
-            IpAddr::V6(target) => ndp::solicitation(self.mac, self.ipv6, target),
-        };
+        let question = self.question(target);
         let start = Instant::now();
         self.socket.send(&question)?;
         Ok(start)
@@ -96,28 +115,53 @@ impl Asker {
         loop {
             let received = tokio::time::timeout_at(end.into(), self.socket.recv(&mut self.buffer)).await;
             let Ok(received) = received else { return Ok(None) };
-            if let Some(by) = answer(&self.buffer[..received?.len], target) {
-                return Ok(Some(by));
+            match answer(&self.buffer[..received?.len]) {
+                Some((address, by)) if address == target => return Ok(Some(by)),
+                _ => {}
             }
         }
     }
 }
 
-/// Who says in `frame` that it has `target`.
-fn answer(frame: &[u8], target: IpAddr) -> Option<MacAddr> {
+/// Which address `frame` says that somebody has, and who, if it is an answer.
+pub fn answer(frame: &[u8]) -> Option<(IpAddr, MacAddr)> {
     let (header, payload) = Header::parse(frame).ok()?;
-    match (header.ethertype, target) {
-        (ethernet::ARP, IpAddr::V4(target)) => {
+    match header.ethertype {
+        ethernet::ARP => {
             let packet = arp::Repr::parse(payload).ok()?;
-            (packet.operation == arp::Operation::Reply && packet.sender_ip == target).then_some(packet.sender_mac)
+            (packet.operation == arp::Operation::Reply).then_some((packet.sender_ip.into(), packet.sender_mac))
         }
-        (ethernet::IPV6, IpAddr::V6(target)) => {
+        ethernet::IPV6 => {
             let packet = ndp::Repr::parse(payload).ok()?;
-            let says = matches!(packet.message, ndp::Message::Advertisement { .. }) && packet.target == target;
-            says.then_some(header.source)
+            let says = matches!(packet.message, ndp::Message::Advertisement { .. });
+            says.then_some((packet.target.into(), header.source))
         }
         _ => None,
     }
+}
+
+/// Which IPv4 address `frame` announces unasked, and whose it is then: gratuitous ARP of either form.
+pub fn announcement(frame: &[u8]) -> Option<(IpAddr, MacAddr)> {
+    let (header, payload) = Header::parse(frame).ok()?;
+    let packet = arp::Repr::parse(payload).ok().filter(|_| header.ethertype == ethernet::ARP)?;
+    (packet.sender_ip == packet.target_ip).then_some((packet.sender_ip.into(), packet.sender_mac))
+}
+
+/// Waits until a node answers for `vip`, and returns its name.
+///
+/// # Errors
+/// Where nobody does.
+pub fn owner(cluster: &Cluster, vip: IpAddr) -> Result<String> {
+    let mac = inside(&cluster.client(), async || {
+        let mut asker = Asker::open().await?;
+        for _ in 0..PATIENCE.as_secs() * 20 {
+            if let Some((mac, _)) = asker.ask(vip, Duration::from_millis(50)).await? {
+                return Ok(mac.to_string());
+            }
+        }
+        anyhow::bail!("nobody answers for {vip}")
+    })?;
+    Ok(cluster.node_with_mac(&mac)?.name().to_owned())
 }
 
 /// Runs `work` in a namespace, on a runtime of its own.

@@ -1,19 +1,24 @@
-//! `make bench`: measures everything on one sandbox and writes `docs/benchmarks.md`.
+//! `make bench`: measures everything on two sandboxes and writes `docs/benchmarks.md`.
 //!
-//! `LANDFALL_BENCH=quick` tries everything a few times and writes the page to standard output instead; so do
-//! `LANDFALL_BENCH=pure` with what needs no cluster, and `LANDFALL_BENCH=crowd:5000` with so many Services.
+//! `LANDFALL_BENCH=quick` tries everything a few times and writes the page to standard output instead. Parts of it alone, to standard
+//! output too, with a number that says how much: `pure` is what needs no cluster, `crowd:5000` so many Services, `speakers:5000` the
+//! speakers beside them; `answers:10000` so many questions, `flood:10` for so many seconds, `silence:20` so many trials,
+//! `connections:1000` so many of them, `conflict:5` so many trials.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use landfall_bench::{
-    answer, create, crowd,
+    answer, conflict, connections, create,
+    crowd::{self, Extent},
+    fault::Fault,
+    flood,
     lab::{Lab, service},
     machine,
     memory::Memory,
     pure,
-    report::Figures,
-    silence::{self, Fault},
+    report::{self, Figures},
+    silence,
 };
-use landfall_sandbox::wait_for;
+use landfall_sandbox::{objects::addresses, wait_for};
 use serde_json::{Value, json};
 use std::{
     env, fs,
@@ -33,39 +38,105 @@ struct Trials {
     taken: usize,
     /// Services that wait.
     crowd: usize,
+    /// How long those are watched that have nothing to do.
+    quiet: Duration,
+    /// How long a flood lasts.
+    flood: Duration,
+    connections: usize,
+    conflicts: usize,
 }
+
+const ALL: Trials = Trials {
+    creates: 100,
+    answers: 30,
+    questions: 10_000,
+    vips: 1000,
+    faults: 20,
+    taken: 1_000_000,
+    crowd: 5000,
+    quiet: Duration::from_secs(60),
+    flood: Duration::from_secs(10),
+    connections: 1000,
+    conflicts: 5,
+};
+const QUICK: Trials = Trials {
+    creates: 5,
+    answers: 3,
+    questions: 500,
+    vips: 100,
+    faults: 2,
+    taken: 10_000,
+    crowd: 200,
+    quiet: Duration::from_secs(10),
+    flood: Duration::from_secs(2),
+    connections: 50,
+    conflicts: 2,
+};
 
 fn main() -> Result<()> {
     // `cargo test --benches` and the like call every benchmark with other arguments: it measures when `cargo bench` does.
     if !env::args().any(|argument| argument == "--bench") {
         return Ok(());
     }
+    // Before anything is started that inherits it.
+    connections::allow_many()?;
     let mode = env::var("LANDFALL_BENCH").unwrap_or_default();
-    let quick = mode == "quick";
-    let trials = if quick {
-        Trials { creates: 5, answers: 3, questions: 500, vips: 100, faults: 2, taken: 10_000, crowd: 200 }
-    } else {
-        Trials { creates: 100, answers: 30, questions: 10_000, vips: 1000, faults: 20, taken: 1_000_000, crowd: 5000 }
-    };
-    let mut page = String::new();
-    if mode == "pure" {
-        pure::measure(20, trials.taken)?.section(&mut page);
-    } else if let Some(services) = mode.strip_prefix("crowd:") {
-        crowd::measure(services.parse()?, trials.creates, stopwatch())?.section(&mut page);
+    match mode.as_str() {
+        "" => {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/benchmarks.md");
+            fs::write(&path, measure(&ALL)?.page()).with_context(|| format!("writing {}", path.display()))?;
+            eprintln!("bench: docs/benchmarks.md is written");
+        }
+        "quick" => println!("{}", measure(&QUICK)?.page()),
+        "pure" => println!("{}", part("pure", 0)?),
+        mode => {
+            let (name, count) = mode.split_once(':').context("LANDFALL_BENCH: a part is NAME:NUMBER")?;
+            println!("{}", part(name, count.parse()?)?);
+        }
     }
-    if !page.is_empty() {
-        println!("{page}");
-        return Ok(());
-    }
-    let page = measure(&trials)?.page();
-    if quick {
-        println!("{page}");
-        return Ok(());
-    }
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/benchmarks.md");
-    fs::write(&path, page).with_context(|| format!("writing {}", path.display()))?;
-    eprintln!("bench: docs/benchmarks.md is written");
     Ok(())
+}
+
+/// The sections of one part.
+fn part(name: &str, count: usize) -> Result<String> {
+    let (step, mut page) = (stopwatch(), String::new());
+    // Little is over soon.
+    let trials = if count < 1000 { &QUICK } else { &ALL };
+    match name {
+        "pure" => pure::measure(20, ALL.taken)?.section(&mut page),
+        "crowd" => crowd::measure(extent(trials, count), &step)?.section(&mut page),
+        "speakers" => {
+            let figures = crowd::measure_speakers(extent(trials, count), &step)?;
+            report::answers(figures.answers.iter(), &mut page);
+            figures.section(&mut page);
+        }
+        "answers" | "flood" | "silence" | "connections" | "conflict" => {
+            step("bringing the cluster up");
+            let lab = Lab::up()?;
+            match name {
+                "answers" => {
+                    let mut answers = ask(&lab, dual_stack(&lab)?, 1, count)?;
+                    step("creating Services");
+                    answers.extend(ask(&lab, many(&lab, QUICK.vips)?, QUICK.vips, count)?);
+                    report::answers(answers.iter(), &mut page);
+                }
+                "flood" => {
+                    let [v4, _] = dual_stack(&lab)?;
+                    flood::measure(&lab, v4, Duration::from_secs(count as u64))?.section(&mut page);
+                }
+                "silence" => report::silences(&silences(&lab, dual_stack(&lab)?[0], count, &step)?, &mut page),
+                "connections" => connections::measure(&lab, count)?.section(&mut page),
+                _ => conflict::measure(&lab, count)?.section(&mut page),
+            }
+        }
+        _ => bail!("LANDFALL_BENCH: there is no part {name:?}"),
+    }
+    step("done");
+    Ok(page)
+}
+
+fn extent(trials: &Trials, services: usize) -> Extent {
+    Extent { services, ones: trials.creates, questions: trials.questions, quiet: trials.quiet }
 }
 
 /// Tells what comes next, with the time since the start.
@@ -79,7 +150,7 @@ fn measure(trials: &Trials) -> Result<Figures> {
     let mut machine = machine::describe("release")?;
     step("the allocator alone");
     let pure = pure::measure(20, trials.taken)?;
-    let crowd = crowd::measure(trials.crowd, trials.creates, &step)?;
+    let crowd = crowd::measure(extent(trials, trials.crowd), &step)?;
     step("bringing the cluster up");
     let begun = Instant::now();
     let lab = Lab::up()?;
@@ -92,26 +163,44 @@ fn measure(trials: &Trials) -> Result<Figures> {
     step("creating Services");
     let create = create::measure(&lab.sandbox, trials.creates, trials.answers)?;
 
-    let mut answers = Vec::new();
     step("asking for one address of each family");
-    let [v4, v6] = dual_stack(&lab)?;
-    answers.push(("ARP, 1 VIP".to_owned(), answer::measure(&lab, v4, trials.questions)?));
-    answers.push(("NDP, 1 VIP".to_owned(), answer::measure(&lab, v6, trials.questions)?));
-
+    let vips = dual_stack(&lab)?;
+    let mut answers = ask(&lab, vips, 1, trials.questions)?;
     let mut memory = vec![(1, self::memory(&lab)?)];
-
-    let mut silences = Vec::new();
-    for fault in Fault::ALL {
-        step(&format!("{} times: {}", trials.faults, fault.describe()));
-        silences.push((fault, silence::measure(&lab, v4, fault, trials.faults)?));
-    }
+    step("a flood");
+    let flood = flood::measure(&lab, vips[0], trials.flood)?;
+    let silences = silences(&lab, vips[0], trials.faults, &step)?;
+    step("connections");
+    let connections = connections::measure(&lab, trials.connections)?;
+    step("foreign hosts");
+    let conflicts = conflict::measure(&lab, trials.conflicts)?;
 
     step(&format!("creating {} Services", trials.vips));
-    let vip = many(&lab, trials.vips)?;
-    answers.push((format!("ARP, {} VIPs", trials.vips), answer::measure(&lab, vip, trials.questions)?));
+    let vips = many(&lab, trials.vips)?;
+    answers.extend(ask(&lab, vips, trials.vips, trials.questions)?);
     memory.push((trials.vips + 1, self::memory(&lab)?));
     step("done");
-    Ok(Figures { machine, up, pure, crowd, create, answers, memory, silences })
+    Ok(Figures { machine, up, pure, crowd, create, answers, flood, memory, silences, connections, conflicts })
+}
+
+/// Answers for an address of each family, beside so many.
+fn ask(lab: &Lab, vips: [IpAddr; 2], beside: usize, questions: usize) -> Result<Vec<(String, answer::Figures)>> {
+    let what = if beside == 1 { "1 VIP".to_owned() } else { format!("{beside} VIPs") };
+    let one = |vip: IpAddr| {
+        let protocol = if vip.is_ipv4() { "ARP" } else { "NDP" };
+        Ok((format!("{protocol}, {what}"), answer::measure(&lab.sandbox, vip, questions)?))
+    };
+    vips.into_iter().map(one).collect()
+}
+
+/// Every fault, so many times.
+fn silences(lab: &Lab, vip: IpAddr, times: usize, step: impl Fn(&str)) -> Result<Vec<(Fault, silence::Figures)>> {
+    silence::served(lab, vip)?;
+    let all = Fault::ALL.into_iter().map(|fault| {
+        step(&format!("{times} times: {}", fault.describe()));
+        Ok((fault, silence::measure(lab, vip, fault, times)?))
+    });
+    all.collect()
 }
 
 /// A Service with an address of each family.
@@ -129,12 +218,13 @@ fn dual_stack(lab: &Lab) -> Result<[IpAddr; 2]> {
     })
 }
 
-/// So many Services of the large pool; returns the last one's address, which a node answers for.
-fn many(lab: &Lab, count: usize) -> Result<IpAddr> {
+/// So many Services of the large pool, half of them of either family; returns the last address of each, once they have them all.
+fn many(lab: &Lab, count: usize) -> Result<[IpAddr; 2]> {
     let objects: Vec<Value> = (0..count)
         .map(|index| {
             let mut object = service(&format!("many-{index}"));
             object["metadata"]["annotations"] = json!({"landfall.dev/pool": "large"});
+            object["spec"]["ipFamilies"] = json!([if index < count / 2 { "IPv4" } else { "IPv6" }]);
             object
         })
         .collect();
@@ -145,13 +235,10 @@ fn many(lab: &Lab, count: usize) -> Result<IpAddr> {
         let list = lab.sandbox.api().get("/api/v1/namespaces/default/services")?;
         let services = list["items"].as_array().context("no list")?;
         let large = |service: &&Value| service["metadata"]["annotations"]["landfall.dev/pool"] == "large";
-        let addresses: Vec<&str> = services
-            .iter()
-            .filter(large)
-            .filter_map(|service| service["status"]["loadBalancer"]["ingress"][0]["ip"].as_str())
-            .collect();
-        ensure!(addresses.len() == count, "{} of {count} have one", addresses.len());
-        addresses.last().context("there are none")?.parse().context("no address")
+        let all: Vec<IpAddr> = services.iter().filter(large).flat_map(addresses).collect();
+        ensure!(all.len() == count, "{} of {count} have one", all.len());
+        let last = |v4: bool| all.iter().rfind(|vip| vip.is_ipv4() == v4).copied().context("there is none");
+        Ok([last(true)?, last(false)?])
     })
 }
 

@@ -1,10 +1,11 @@
 //! The figures as a page.
 
 use crate::{
-    answer, create, crowd,
+    answer, conflict, connections, create, crowd,
+    fault::Fault,
+    flood,
     memory::Memory,
-    pure,
-    silence::{self, Fault},
+    pure, silence,
     stats::{Samples, fine_ms, ms, us},
 };
 use std::fmt::Write;
@@ -25,8 +26,14 @@ pub struct Figures {
     pub answers: Vec<(String, answer::Figures)>,
     /// Memory by process, at rest with so many Services.
     pub memory: Vec<(usize, Vec<(String, Memory)>)>,
+    /// A flood of questions.
+    pub flood: flood::Figures,
     /// Silences by fault.
     pub silences: Vec<(Fault, silence::Figures)>,
+    /// Open connections.
+    pub connections: connections::Figures,
+    /// Foreign hosts.
+    pub conflicts: conflict::Figures,
 }
 
 impl Figures {
@@ -41,8 +48,11 @@ impl Figures {
         self.pure.section(&mut page);
         self.crowd.section(&mut page);
         self.allocation(&mut page);
-        self.answers(&mut page);
-        self.silences(&mut page);
+        answers(self.answers.iter().chain(&self.crowd.beside.answers), &mut page);
+        self.flood.section(&mut page);
+        silences(&self.silences, &mut page);
+        self.connections.section(&mut page);
+        self.conflicts.section(&mut page);
         self.memory(&mut page);
         page
     }
@@ -70,45 +80,6 @@ impl Figures {
         table(page, "from → to | min | p50 | p99 | worst | n", rows);
     }
 
-    fn answers(&self, page: &mut String) {
-        section(
-            page,
-            "Answering ARP and NDP",
-            "A client on the LAN asks, waits for the answer and asks again, in turn: for a VIP, which the speaker answers; for the \
-             same node's own address, which its\nkernel answers; and, by a datagram, a program on that node that does nothing \
-             but answer: the least that anything outside the kernel costs. All speakers hear\neach question, and share the \
-             processors with the one that answers. A real client asks seldom: its neighbour table remembers.",
-        );
-        let rows = self.answers.iter().flat_map(|(what, figures)| {
-            let of = |who: &str, samples: &Samples| format!("{what} | {who} | {}", samples.row(us));
-            [
-                of("Landfall", &figures.landfall),
-                of("the node's kernel", &figures.kernel),
-                of("a bare program (a datagram)", &figures.process),
-            ]
-        });
-        table(page, "question | answered by | min | p50 | p99 | worst | n", rows);
-    }
-
-    fn silences(&self, page: &mut String) {
-        section(
-            page,
-            "Silence when the owner goes",
-            "A client sends 1,000 datagrams a second from one port to a Service with `externalTrafficPolicy: Cluster` whose pod is \
-             on a node that never owns the address,\nand asks for the address by ARP every 10 ms. Shown is the longest silence \
-             of each trial. As long as the node forwards, a client that knows its hardware\naddress misses nothing while no \
-             speaker answers ARP: only new clients wait. 0 ms of ARP: every question was answered within 10 ms.",
-        );
-        let rows = self.silences.iter().flat_map(|(fault, figures)| {
-            let (lost, sent) = figures.lost;
-            [
-                format!("{} | datagrams ({lost} of {sent} lost) | {}", fault.describe(), figures.datagrams.row(ms)),
-                format!("{} | ARP | {}", fault.describe(), figures.arp.row(ms)),
-            ]
-        });
-        table(page, "fault | silent | min | p50 | p99 | worst | n", rows);
-    }
-
     fn memory(&self, page: &mut String) {
         section(
             page,
@@ -116,7 +87,6 @@ impl Figures {
             "RSS counts all pages that a process has in memory, PSS a share of those that several have. kube-proxy beside it, which \
              watches the same objects.",
         );
-        let mib = |kib: u64| format!("{:.1} MiB", kib as f64 / 1024.0);
         let rows = self.memory.iter().flat_map(|(services, processes)| {
             processes
                 .iter()
@@ -125,6 +95,63 @@ impl Figures {
         table(page, "Services | process | RSS | PSS", rows);
         let _ = writeln!(page, "\nThe cluster itself was up in {:.1} s.", self.up.as_secs_f64());
     }
+}
+
+/// The section about answers, each with what was asked.
+pub fn answers<'a>(answers: impl Iterator<Item = &'a (String, answer::Figures)> + Clone, page: &mut String) {
+    section(
+        page,
+        "Answering ARP and NDP",
+        "A client on the LAN asks, waits for the answer and asks again, in turn: for a VIP, which the speaker answers; for the \
+         same node's own address, which its\nkernel answers; and, by a datagram, a program on that node that does nothing \
+         but answer: the least that anything outside the kernel costs. All nodes hear\neach question, and share the \
+         processors with the one that answers. A real client asks seldom: its neighbour table remembers. Of many VIPs half are of \
+         either family. With\n10,000 there are ten nodes without kube-proxies, of which three own addresses.",
+    );
+    let rows = answers.clone().flat_map(|(what, figures)| {
+        let of = |who: &str, samples: &Samples| format!("{what} | {who} | {}", samples.row(us));
+        [
+            of("Landfall", &figures.landfall),
+            of("the node's kernel", &figures.kernel),
+            of("a bare program (a datagram)", &figures.process),
+        ]
+    });
+    table(page, "question | answered by | min | p50 | p99 | worst | n", rows);
+    page.push_str("\nLandfall's times by the kernel's:\n\n");
+    let rows = answers.map(|(what, figures)| {
+        let [p50, p99] = [50, 99].map(|percent| {
+            let [landfall, kernel] = [&figures.landfall, &figures.kernel].map(|samples| samples.percentile(percent));
+            landfall.as_secs_f64() / kernel.as_secs_f64()
+        });
+        format!("{what} | {p50:.1} | {p99:.1}")
+    });
+    table(page, "question | p50 | p99", rows);
+}
+
+/// The section about silences, by fault.
+pub fn silences(silences: &[(Fault, silence::Figures)], page: &mut String) {
+    section(
+        page,
+        "Silence when the owner goes",
+        "A client sends 1,000 datagrams a second from one port to a Service with `externalTrafficPolicy: Cluster` whose pod is \
+         on a node that never owns the address,\nand asks for the address by ARP every 10 ms. Shown is the longest silence \
+         of each trial. As long as the node forwards, a client that knows its hardware\naddress misses nothing while no \
+         speaker answers ARP: only new clients wait. 0 ms of ARP: every question was answered within 10 ms. In a rolling update each \
+         speaker ends,\nthe others notice, and a new one is heard by all before the next one goes; the client asks over all of it.",
+    );
+    let rows = silences.iter().flat_map(|(fault, figures)| {
+        let (lost, sent) = figures.lost;
+        [
+            format!("{} | datagrams ({lost} of {sent} lost) | {}", fault.describe(), figures.datagrams.row(ms)),
+            format!("{} | ARP | {}", fault.describe(), figures.arp.row(ms)),
+        ]
+    });
+    table(page, "fault | silent | min | p50 | p99 | worst | n", rows);
+}
+
+/// Mebibytes with a decimal.
+pub fn mib(kib: u64) -> String {
+    format!("{:.1} MiB", kib as f64 / 1024.0)
 }
 
 /// Begins a section of a page, with how it was measured.

@@ -37,6 +37,12 @@ impl Samples {
     }
 }
 
+impl Extend<Duration> for Samples {
+    fn extend<T: IntoIterator<Item = Duration>>(&mut self, samples: T) {
+        self.0.extend(samples);
+    }
+}
+
 impl FromIterator<Duration> for Samples {
     fn from_iter<T: IntoIterator<Item = Duration>>(samples: T) -> Self {
         Self(samples.into_iter().collect())

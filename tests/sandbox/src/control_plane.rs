@@ -40,8 +40,9 @@ const CONTROLLERS: [&str; 12] = [
     "validatingadmissionpolicy-status-controller",
 ];
 
-/// Starts everything; returns when the API server is ready, all Nodes are, and every kube-proxy has installed its rules.
-pub(crate) fn start(resources: &Resources, api: &Api, release: Release) -> Result<()> {
+/// Starts everything; returns when the API server is ready, all Nodes are, and every kube-proxy has installed its rules, where
+/// there are to be any.
+pub(crate) fn start(resources: &Resources, api: &Api, release: Release, kube_proxies: bool) -> Result<()> {
     let state = &resources.state;
     let (folder, tools) = (&state.folder, &state.tools);
     let pki = folder.join("pki");
@@ -61,7 +62,7 @@ pub(crate) fn start(resources: &Resources, api: &Api, release: Release) -> Resul
         create_node(api, i)?;
     }
     let mut proxies = Vec::new();
-    for i in 1..=state.nodes {
+    for i in (1..=state.nodes).filter(|_| kube_proxies) {
         let name = topology::node_name(i);
         let spec = Spec::new(format!("kube-proxy-{name}"), &at(&name), kube_proxy(folder, tools, release, &name));
         proxies.push((at(&name), resources.start(spec)?));

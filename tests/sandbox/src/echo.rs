@@ -14,6 +14,9 @@ use std::{
 
 use anyhow::{Context, Result};
 
+/// How long a client of a connection may say nothing: some keep one open while a whole update goes on.
+const SILENT: Duration = Duration::from_secs(120);
+
 /// What the echo server says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -81,7 +84,7 @@ pub fn serve(pod: &str, node: &str, tcp: &[u16], udp: &[u16]) -> Result<()> {
 }
 
 fn answer_stream(mut stream: TcpStream, name: &str) -> io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(SILENT))?;
     let mut buffer = [0; 4096];
     let n = stream.read(&mut buffer)?;
     let asked = String::from_utf8_lossy(&buffer[..n]).into_owned();

@@ -15,13 +15,21 @@ use crate::{
 
 const NAMESPACE: &str = "landfall-system";
 
+/// What becomes of the speakers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Speakers {
+    None,
+    AtRest,
+    Started,
+}
+
 /// What to start.
 #[derive(Clone, Debug)]
 pub struct LandfallOptions {
     binary: PathBuf,
     manifests: Option<PathBuf>,
     controllers: u8,
-    speakers: bool,
+    speakers: Speakers,
     controller_arguments: Vec<String>,
     speaker_arguments: Vec<String>,
     environment: BTreeMap<String, String>,
@@ -34,7 +42,7 @@ impl LandfallOptions {
             binary: binary.into(),
             manifests: None,
             controllers: 2,
-            speakers: true,
+            speakers: Speakers::Started,
             controller_arguments: Vec::new(),
             speaker_arguments: Vec::new(),
             environment: BTreeMap::new(),
@@ -55,7 +63,13 @@ impl LandfallOptions {
 
     /// No speakers: addresses are given and nobody announces them.
     pub fn without_speakers(mut self) -> LandfallOptions {
-        self.speakers = false;
+        self.speakers = Speakers::None;
+        self
+    }
+
+    /// Speakers that are there to be started later.
+    pub fn speakers_at_rest(mut self) -> LandfallOptions {
+        self.speakers = Speakers::AtRest;
         self
     }
 
@@ -141,7 +155,7 @@ impl Sandbox {
             controllers.push(self.start_process(spec)?);
         }
         let mut speakers = BTreeMap::new();
-        for node in self.nodes().into_iter().filter(|_| options.speakers) {
+        for node in self.nodes().into_iter().filter(|_| options.speakers != Speakers::None) {
             let name = node.name();
             let kubeconfig = self.kubeconfig_for(NAMESPACE, "landfall-speaker", Some(name))?;
             let argv = [binary.clone(), "speaker".into()].into_iter().chain(options.speaker_arguments.clone());
@@ -150,7 +164,11 @@ impl Sandbox {
             spec.privileges = Privileges::NetRaw;
             let spec = spec.env("NODE_NAME", name).env("HOSTNAME", name);
             let spec = spec.env("KUBECONFIG", kubeconfig.display().to_string());
-            speakers.insert(name.to_owned(), self.start_process(spec)?);
+            let speaker = self.add_process(spec)?;
+            if options.speakers == Speakers::Started {
+                speaker.start()?;
+            }
+            speakers.insert(name.to_owned(), speaker);
         }
         Ok(Landfall { controllers, speakers })
     }

@@ -40,6 +40,7 @@ pub struct Builder {
     nodes: u8,
     images: Images,
     unmanaged: BTreeSet<String>,
+    kube_proxies: bool,
 }
 
 impl Builder {
@@ -67,6 +68,12 @@ impl Builder {
         self
     }
 
+    /// No kube-proxies: nothing is forwarded to Services. With thousands of them each of those would fill a core.
+    pub fn without_kube_proxies(mut self) -> Builder {
+        self.kube_proxies = false;
+        self
+    }
+
     /// Brings it up: a ready API server, ready nodes, kube-proxy's rules in place.
     ///
     /// # Errors
@@ -86,7 +93,7 @@ impl Builder {
         }
         let state = State::create(folder, tools, self.nodes)?;
         let sandbox = Sandbox { cluster: Cluster::new(state.clone()), resources: Resources::register(state) };
-        sandbox.start(release, self.images, self.unmanaged).with_context(|| {
+        sandbox.start(release, self).with_context(|| {
             sandbox.keep_if_asked();
             format!("sandbox {} did not come up\n{}", sandbox.id(), sandbox.log_tails(8))
         })?;
@@ -97,14 +104,15 @@ impl Builder {
 impl Sandbox {
     /// How a sandbox is ordered.
     pub fn builder() -> Builder {
-        Builder { nodes: 3, images: Images::default(), unmanaged: BTreeSet::from(["landfall-system".to_owned()]) }
+        let unmanaged = BTreeSet::from(["landfall-system".to_owned()]);
+        Builder { nodes: 3, images: Images::default(), unmanaged, kube_proxies: true }
     }
 
-    fn start(&self, release: Release, images: Images, unmanaged: BTreeSet<String>) -> Result<()> {
+    fn start(&self, release: Release, order: Builder) -> Result<()> {
         let state = &self.resources.state;
         self.resources.while_open(|| topology::build(&state.prefix(), state.nodes))?;
-        control_plane::start(&self.resources, self.api(), release)?;
-        kubelet::start(self.api().clone(), self.resources.clone(), images, unmanaged);
+        control_plane::start(&self.resources, self.api(), release, order.kube_proxies)?;
+        kubelet::start(self.api().clone(), self.resources.clone(), order.images, order.unmanaged);
         Ok(())
     }
 
@@ -114,6 +122,14 @@ impl Sandbox {
     /// When it cannot be started.
     pub fn start_process(&self, spec: Spec) -> Result<Process> {
         self.resources.start(spec)
+    }
+
+    /// The same, for whoever starts it later.
+    ///
+    /// # Errors
+    /// When the sandbox is being taken down.
+    pub fn add_process(&self, spec: Spec) -> Result<Process> {
+        self.resources.add(spec)
     }
 
     /// The processes of the sandbox: control plane, kube-proxies, what has been started since.
