@@ -34,6 +34,12 @@ pub struct Extent {
     pub quiet: Duration,
 }
 
+impl Extent {
+    fn fewer(self) -> usize {
+        (self.services / 5).max(FEW)
+    }
+}
+
 /// Requests of one kind by one client.
 #[derive(Debug, Clone, Copy)]
 struct Run {
@@ -95,7 +101,7 @@ pub fn measure(extent: Extent, step: impl Fn(&str)) -> Result<Figures> {
     beside_few(&crowd, extent, &mut beside, &step)?;
 
     step(&format!("creating {services} Services"));
-    crowd.create(services / 5..services)?;
+    crowd.create(extent.fewer()..services)?;
     let trial = |number| {
         step(&format!("serving them, trial {number}"));
         trial(&crowd, services)
@@ -152,7 +158,7 @@ pub fn measure_speakers(extent: Extent, step: impl Fn(&str)) -> Result<speakers:
     let mut beside = speakers::Figures::default();
     beside_few(&crowd, extent, &mut beside, &step)?;
     step(&format!("creating {services} Services"));
-    crowd.create(services / 5..services)?;
+    crowd.create(extent.fewer()..services)?;
     beside_one_family(&crowd, extent, &mut beside, &step)?;
     step(&format!("creating {services} more"));
     crowd.create(services..2 * services)?;
@@ -162,22 +168,18 @@ pub fn measure_speakers(extent: Extent, step: impl Fn(&str)) -> Result<speakers:
 }
 
 /// Speakers beside the first few Services, and beside a fifth of all. Afterwards these wait, and nobody runs.
-fn beside_few(
-    crowd: &Crowd,
-    Extent { services, quiet, .. }: Extent,
-    figures: &mut speakers::Figures,
-    step: &impl Fn(&str),
-) -> Result<()> {
+fn beside_few(crowd: &Crowd, extent: Extent, figures: &mut speakers::Figures, step: &impl Fn(&str)) -> Result<()> {
+    let (fewer, quiet) = (extent.fewer(), extent.quiet);
     step(&format!("speakers beside {FEW} Services"));
     crowd.create_served(0..FEW)?;
     figures.rest(crowd, FEW, true, quiet)?;
-    step(&format!("speakers beside {} Services", services / 5));
+    step(&format!("speakers beside {fewer} Services"));
     // New ones: what they hold is what so many Services cost.
     crowd.stop()?;
     crowd.silence()?;
     crowd.controller()?.start()?;
-    crowd.create_served(FEW..services / 5)?;
-    figures.rest(crowd, services / 5, false, quiet)?;
+    crowd.create_served(FEW..fewer)?;
+    figures.rest(crowd, fewer, false, quiet)?;
     crowd.stop()?;
     crowd.silence()?;
     crowd.release_by_hand()

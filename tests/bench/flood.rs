@@ -25,7 +25,7 @@ use std::{
 
 /// Requests in a second.
 const RATE: u32 = 100_000;
-/// Threads that send them: one fills its core with the switch's work before it is that fast.
+/// Threads that send them, each its share.
 const SENDERS: u32 = 2;
 /// Requests between two looks at the clock.
 const BURST: u32 = 50;
