@@ -1,5 +1,5 @@
 //! What the leading controller keeps of its Services, without a cluster: from the watch's event to the write, beside an API
-//! server that stores what it is sent.
+//! server that stores what it is sent, and a speaker that answers for every address.
 
 use crate::pure::{config, resident};
 use anyhow::{Result, ensure};
@@ -8,16 +8,22 @@ use kube::{core::DeserializeGuard, runtime::watcher::Event};
 use landfall::{
     cluster::{
         Change, Names,
+        node::Host,
         queue::Outcome,
+        record::{LONGEST, Part, split},
         service::{Service, ServiceObject},
     },
     controller::state::State,
 };
+use landfall_core::config::Labels;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 /// So many new Services come each second: the queue remembers for a while what was written.
 const PER_SECOND: u32 = 1000;
+/// The first address of the pool.
+const FIRST: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 0);
+const NODE: &str = "n1";
 
 /// How many bytes one of so many Services costs that are created one after the other, each with its write.
 ///
@@ -29,7 +35,10 @@ pub fn created(services: usize) -> Result<u64> {
     server.tell(Event::InitDone);
     for number in 0..services {
         server.now += Duration::from_secs(1) / PER_SECOND;
-        ensure!(server.put(object(number))? > 0, "a Service is not served");
+        ensure!(
+            server.put(&mut object(number))? == 2,
+            "a Service is served by one write, and said to be announced by another"
+        );
     }
     server.end(before, services)
 }
@@ -39,14 +48,14 @@ pub fn created(services: usize) -> Result<u64> {
 /// # Errors
 /// As [`created`].
 pub fn listed(services: usize) -> Result<u64> {
+    let served = served()?;
     let mut server = Server::new();
     let before = resident()?;
     server.tell(Event::Init);
     for number in 0..services {
-        server.tell(Event::InitApply(serde_json::from_value(served(number))?));
+        server.tell(Event::InitApply(numbered(&served, number)?));
     }
     server.tell(Event::InitDone);
-    // They have their addresses, and nobody announces them: nothing is to be written before it is time to say so.
     ensure!(server.state.next(server.now, wall()).is_none(), "a Service that is served is written");
     server.tell(Event::Apply(serde_json::from_value(object(services))?));
     ensure!(server.state.next(server.now, wall()).is_some(), "a new one is not served");
@@ -67,6 +76,8 @@ impl Server {
         state.configure(config("10.0.0.0/8"), wall());
         state.observe_namespace(Change::Synced, wall());
         state.observe_node(Change::Synced, wall());
+        state.observe_node(Change::Applied(host()), wall());
+        state.observe_record(Change::Applied(speaker()), wall());
         state.observe_record(Change::Synced, wall());
         Self { names: Names::default(), state, now: Duration::from_secs(1000) }
     }
@@ -85,11 +96,12 @@ impl Server {
     }
 
     /// Stores an object, and what is written of it: so many times.
-    fn put(&mut self, mut object: Value) -> Result<usize> {
+    fn put(&mut self, object: &mut Value) -> Result<usize> {
         self.tell(Event::Apply(serde_json::from_value(object.clone())?));
         let mut writes = 0;
         while let Some(write) = self.state.next(self.now, wall()) {
-            merge(&mut object, &write.plan.patch);
+            ensure!(writes < 9, "it is written without end: {}", write.plan.patch);
+            merge(object, &write.plan.patch);
             self.state.done(&write.flight, Outcome::Written, self.now);
             self.tell(Event::Apply(serde_json::from_value(object.clone())?));
             writes += 1;
@@ -115,32 +127,52 @@ fn object(number: usize) -> Value {
     })
 }
 
-/// A Service that has the address of its number.
-fn served(number: usize) -> Value {
-    let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number as u32);
-    let patch = json!({
-        "metadata": {
-            "finalizers": ["service.kubernetes.io/load-balancer-cleanup"],
-            "annotations": {"landfall.dev/allocated-from": "default"}
-        },
-        "status": {
-            "loadBalancer": {"ingress": [{"ip": address, "ipMode": "VIP"}]},
-            "conditions": [{"type": "landfall.dev/Allocated", "status": "True", "reason": "Allocated",
-                            "message": format!("{address} from pool default"), "lastTransitionTime": "2026-11-24T12:00:00Z"}]
-        }
-    });
-    let mut object = object(number);
-    merge(&mut object, &patch);
-    object
+/// The text of the Service of number 0 once it has its address, and that is announced.
+fn served() -> Result<String> {
+    let mut object = object(0);
+    let mut server = Server::new();
+    server.tell(Event::InitDone);
+    server.put(&mut object)?;
+    ensure!(object["status"]["conditions"].as_array().is_some_and(|all| all.len() == 2), "{object}");
+    Ok(object.to_string())
 }
 
-/// What a patch that takes nothing away makes of an object.
+/// The same of another number, which has the address of its number.
+fn numbered(served: &str, number: usize) -> Result<DeserializeGuard<ServiceObject>> {
+    let address = Ipv4Addr::from_bits(FIRST.to_bits() + number as u32);
+    let new = object(number);
+    let text = served.replace(&FIRST.to_string(), &address.to_string());
+    let mut object: Value = serde_json::from_str(&text)?;
+    for key in ["namespace", "name", "uid", "resourceVersion"] {
+        object["metadata"][key] = new["metadata"][key].clone();
+    }
+    Ok(serde_json::from_value(object)?)
+}
+
+/// The node of the one speaker.
+fn host() -> Host {
+    Host { name: NODE.into(), labels: Labels::default(), addresses: Vec::new(), pods: Vec::new() }
+}
+
+/// It answers for every address of the pool.
+fn speaker() -> Option<Part> {
+    let record = json!({"format": 1, "interfaces": {"eth0": {"owned": [format!("{FIRST}-10.255.255.255")]}}});
+    split(NODE, &record.to_string(), LONGEST).into_iter().next()
+}
+
+/// What a strategic merge patch that takes nothing away makes of an object.
 fn merge(object: &mut Value, patch: &Value) {
-    let Some(fields) = patch.as_object() else {
-        *object = patch.clone();
-        return;
-    };
-    for (key, value) in fields {
-        merge(&mut object[key], value);
+    match (object, patch) {
+        (Value::Array(old), Value::Array(new)) => {
+            // Conditions merge by their types.
+            for item in new {
+                match old.iter_mut().find(|old| old["type"].is_string() && old["type"] == item["type"]) {
+                    Some(old) => merge(old, item),
+                    None => old.push(item.clone()),
+                }
+            }
+        }
+        (object, Value::Object(fields)) => fields.iter().for_each(|(key, value)| merge(&mut object[key], value)),
+        (object, patch) => *object = patch.clone(),
     }
 }

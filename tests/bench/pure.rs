@@ -5,15 +5,16 @@ use crate::{
     report::{section, table},
     stats::{Samples, fine_ms},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use landfall_core::{
     addr::Family,
     alloc::{Allocator, Event, Families, FamilyPolicy, Service, ServiceKey},
     config::{self, Config, Labels},
 };
 use std::{
-    fs,
+    env, fs,
     net::IpAddr,
+    process::Command,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,7 +29,61 @@ pub struct Figures {
     /// How long one more takes where so many addresses are taken.
     one_more: (usize, Samples),
     /// Bytes for each Service, by what holds them.
-    memory: [(&'static str, u64); 3],
+    memory: Vec<(&'static str, u64)>,
+}
+
+/// What holds Services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holder {
+    /// The allocator alone.
+    Allocator,
+    /// The controller, to which they come one by one.
+    Created,
+    /// The controller, where they are there already.
+    Listed,
+}
+
+impl Holder {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Allocator, Self::Created, Self::Listed];
+
+    /// Its word for [`held`].
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allocator => "allocator",
+            Self::Created => "created",
+            Self::Listed => "listed",
+        }
+    }
+
+    fn describe(self) -> &'static str {
+        match self {
+            Self::Allocator => "the allocator",
+            Self::Created => "the controller, where they are created one after the other",
+            Self::Listed => "the controller, where they are there when it starts",
+        }
+    }
+}
+
+/// How many bytes this process grows by for each Service of [`Holder::word`]: for a process that does nothing else.
+///
+/// # Errors
+/// Where nobody has that word, or `/proc` does not say what this process holds.
+pub fn held(word: &str) -> Result<u64> {
+    let services = 10 * MANY;
+    match Holder::ALL.into_iter().find(|holder| holder.word() == word).context("nobody holds Services by that word")? {
+        Holder::Allocator => memory(services),
+        Holder::Created => kept::created(services),
+        Holder::Listed => kept::listed(services),
+    }
+}
+
+/// [`held`] in a process of its own: what one part leaves behind in the heap would be the next one's.
+fn in_process(holder: Holder) -> Result<u64> {
+    let mode = format!("held:{}", holder.word());
+    let output = Command::new(env::current_exe()?).arg("--bench").env("LANDFALL_BENCH", mode).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout)?.trim().parse().context("no number of bytes")
 }
 
 /// Measures, with so many addresses taken in the fullest pool.
@@ -36,12 +91,8 @@ pub struct Figures {
 /// # Errors
 /// Where `/proc` does not say what this process holds.
 pub fn measure(trials: usize, taken: usize) -> Result<Figures> {
-    // First, since what is freed later may stay with the process.
-    let memory = [
-        ("the allocator", memory(10 * MANY)?),
-        ("the controller, where they are created one after the other", kept::created(10 * MANY)?),
-        ("the controller, where they are there when it starts", kept::listed(10 * MANY)?),
-    ];
+    let memory = Holder::ALL.map(|holder| Ok((holder.describe(), in_process(holder)?)));
+    let memory = memory.into_iter().collect::<Result<Vec<_>>>()?;
     let many = [("IPv4, a /16", "198.18.0.0/16", Family::V4), ("IPv6, a /64", "'2001:db8::/64'", Family::V6)];
     let many = many.map(|(name, pool, family)| (name, (0..trials).map(|_| serve_many(pool, family)).collect()));
     Ok(Figures { many: many.into(), one_more: (taken, one_more(taken)), memory })
