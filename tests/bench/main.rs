@@ -107,7 +107,7 @@ fn part(name: &str, count: usize) -> Result<String> {
     // Little is over soon.
     let trials = if count < 1000 { &QUICK } else { &ALL };
     match name {
-        "pure" => pure::measure(20, ALL.taken)?.section(&mut page),
+        "pure" => pure::measure(60, ALL.taken)?.section(&mut page),
         "crowd" => crowd::measure(extent(trials, count), &step)?.section(&mut page),
         "speakers" => {
             let figures = crowd::measure_speakers(extent(trials, count), &step)?;
@@ -153,7 +153,7 @@ fn measure(trials: &Trials) -> Result<Figures> {
     let step = stopwatch();
     let mut machine = machine::describe("release")?;
     step("the allocator alone");
-    let pure = pure::measure(20, trials.taken)?;
+    let pure = pure::measure(60, trials.taken)?;
     let crowd = crowd::measure(extent(trials, trials.crowd), &step)?;
     step("bringing the cluster up");
     let begun = Instant::now();
