@@ -86,8 +86,12 @@ impl Announcer {
         self.plan(place, 0, Some(now));
     }
 
-    /// `place` is announced once more, and then as seldom as before.
+    /// `place` is announced once more, and then as seldom as before. Where its first announcements are not over it is soon
+    /// announced anyway.
     pub fn repeat(&mut self, place: Place, now: Duration) {
+        if self.places.get(&place).is_some_and(|next| next.round < GAPS.len()) {
+            return;
+        }
         self.release(place);
         self.plan(place, GAPS.len(), Some(now));
     }
@@ -98,7 +102,8 @@ impl Announcer {
         if std::mem::replace(&mut self.interval, interval) == interval {
             return;
         }
-        let later = self.places.iter().filter(|(_, next)| next.round == GAPS.len());
+        let is_due = |next: &Next| next.at.is_some_and(|at| at <= now);
+        let later = self.places.iter().filter(|(_, next)| next.round == GAPS.len() && !is_due(next));
         let later: Vec<Place> = later.map(|(place, _)| *place).collect();
         for place in later {
             self.release(place);

@@ -71,7 +71,7 @@ impl PacketSocket {
     }
 
     /// From now on ARP and neighbour discovery are heard as far as they are about these addresses, and hardly more. What has
-    /// arrived already stays. Where the kernel does not take that filter, all of both is heard.
+    /// arrived already stays. Where the kernel has no room for that filter, more is heard, and what is for others passed over.
     pub fn listen_for(&self, interest: &Interest) -> io::Result<()> {
         for (traffic, socket) in &self.sockets {
             let narrow = match traffic {
@@ -81,7 +81,7 @@ impl PacketSocket {
             };
             let socket = socket.get_ref();
             let attach = |operations: &[Operation]| socket.attach_filter(&filter::program(operations));
-            attach(&narrow).or_else(|_| attach(traffic.filter()))?;
+            attach(&narrow).or_else(|_| attach(traffic.filter())).or_else(|_| socket.detach_filter())?;
         }
         Ok(())
     }

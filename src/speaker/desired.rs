@@ -101,8 +101,11 @@ pub struct Desired {
 }
 
 impl Desired {
-    /// Why the node announces nothing at all, or nothing but what ignores that it is excluded.
+    /// Why the node announces nothing at all, if that is for its own sake: an announcement may ignore that it is excluded.
     pub fn off(&self) -> Option<NotHere> {
+        if self.config.announcements.iter().any(|announcement| self.here.judge(announcement).is_ok()) {
+            return None;
+        }
         let excluded = self.here.excluded.map(NotHere::from);
         excluded.or(self.here.data_path.err().map(NotHere::from))
     }

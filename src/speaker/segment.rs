@@ -100,6 +100,8 @@ pub struct Segment {
     interest: Option<Interest>,
     is_interest_stale: bool,
     hears_all_groups: bool,
+    /// What is to be sent at the end of this step.
+    outbox: Vec<Vec<u8>>,
     holdings: Holdings,
     drained: bool,
     counters: Counters,
@@ -125,6 +127,7 @@ impl Segment {
             interest: None,
             is_interest_stale: true,
             hears_all_groups: false,
+            outbox: Vec::new(),
             holdings: Holdings::default(),
             drained: false,
             counters: Counters::default(),
@@ -160,6 +163,11 @@ impl Segment {
     /// These, and those that it claims and does not answer for.
     pub fn claimed(&self) -> impl Iterator<Item = IpAddr> {
         self.owned.iter().chain(self.silent.keys()).copied()
+    }
+
+    /// Whether it claims `vip`, be it answered for or not.
+    pub fn claims(&self, vip: IpAddr) -> bool {
+        self.owned.contains(&vip) || self.silent.contains_key(&vip)
     }
 
     /// Those that it answers for, and how they came, for the record.
@@ -209,11 +217,6 @@ impl Segment {
     ) -> Vec<Change> {
         self.desired = desired.clone();
         self.is_interest_stale = true;
-        // What is probed for below may be answered before the others are through.
-        if let Err(error) = self.listen() {
-            debug!(interface = self.link.name, %error, "what is to be heard could not be told");
-            self.is_interest_stale = true;
-        }
         withdrawn.iter().for_each(|vip| self.watch.release(*vip));
         let eligible = |(vip, wanted): (&IpAddr, &_)| {
             eligibility::eligible(&self.link, *vip, wanted, reaches)
@@ -235,20 +238,33 @@ impl Segment {
         changes
     }
 
-    /// Tells the kernel what is to be heard from now on: words about all VIPs, questions for those that are claimed here. To be
-    /// called once what has happened is carried out, and before anything is announced.
-    pub fn listen(&mut self) -> io::Result<()> {
-        if !std::mem::take(&mut self.is_interest_stale) {
-            return Ok(());
+    /// Says what the election and the watch have to say. To be called once all else that follows is carried out, groups joined
+    /// among it: who hears that a VIP is claimed here, answers for it no longer, so it must be heard here by then.
+    pub fn speak(&mut self) {
+        self.listen();
+        for frame in std::mem::take(&mut self.outbox) {
+            if let Err(error) = self.send(&frame) {
+                // The next read says so too, and closes the segment.
+                debug!(interface = self.link.name, %error, "a frame was not sent");
+            }
         }
-        let said: Vec<IpAddr> = self.desired.vips.keys().copied().chain(self.watch.known()).collect();
-        let asked: Vec<IpAddr> = self.claimed().collect();
-        let interest = Some(Interest::new(said.iter().copied(), asked.iter().copied()));
-        if self.interest != interest {
-            self.interest = interest;
-            self.interest.iter().try_for_each(|interest| self.socket.listen_for(interest))?;
+    }
+
+    /// Tells the kernel what is to be heard from now on: words about all VIPs, questions for those that are claimed or rest here.
+    fn listen(&mut self) {
+        if !self.is_interest_stale {
+            return;
         }
-        Ok(())
+        let known: Vec<IpAddr> = self.watch.known().collect();
+        let said = self.desired.vips.keys().chain(&known).copied();
+        let interest = Interest::new(said, known.iter().copied());
+        if self.interest.as_ref() != Some(&interest)
+            && let Err(error) = self.socket.listen_for(&interest)
+        {
+            debug!(interface = self.link.name, %error, "what is to be heard could not be told, trying again");
+            return;
+        }
+        (self.interest, self.is_interest_stale) = (Some(interest), false);
     }
 
     /// A VIP's group could not be joined: all are heard instead.
@@ -356,10 +372,12 @@ impl Segment {
         }
         let reaction = responder::answer(frame, self.mac, |vip| self.owned.contains(&vip));
         self.counters.count(&reaction);
+        // A question may say something, too: that its sender has the address from which it comes.
         match reaction {
-            Ok(Answer::Reply(reply)) => self.send(&reply).map(|()| Vec::new()),
-            Ok(Answer::Claimed { .. }) | Err(_) => Ok(self.overhear(frame, now)),
+            Ok(Answer::Reply(reply)) => self.send(&reply)?,
+            Ok(Answer::Claimed { .. }) | Err(_) => {}
         }
+        Ok(self.overhear(frame, now))
     }
 
     fn is_namesake(&self, frame: &Frame) -> bool {
@@ -371,12 +389,7 @@ impl Segment {
         let mut changes = Vec::new();
         for output in self.election.handle(input, now) {
             match output {
-                Output::Send(frame) => {
-                    if let Err(error) = self.send(&frame.emit_ethernet(self.mac.octets())) {
-                        // The next read says so too, and closes the segment.
-                        debug!(interface = self.link.name, %error, "a heartbeat was not sent");
-                    }
-                }
+                Output::Send(frame) => self.outbox.push(frame.emit_ethernet(self.mac.octets())),
                 Output::Acquire { vip, epoch, why, from } => {
                     let (why, from) = (holdings::cause(why), from.map(|from| from.to_string()));
                     debug!(interface = self.link.name, %vip, epoch, %why, from, "claimed");

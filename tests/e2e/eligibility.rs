@@ -16,6 +16,7 @@ announcements:
 - serviceSelectors: [{matchLabels: {tier: front}}]
   preferredNodes: [{weight: 10, selector: {matchLabels: {kubernetes.io/hostname: n2}}}]
   ignoreExcludeLabel: true
+- serviceSelectors: [{matchLabels: {tier: rear}}]
 ";
 
 /// Waits until a node's speaker says in its record why the node announces nothing, in words with `why`; or that it does.
@@ -105,23 +106,23 @@ fn a_label_a_taint_and_deletion_take_a_node_out_and_a_cordon_does_not() {
 #[test]
 fn an_announcement_may_be_for_some_services_only_and_ignore_the_label_that_excludes() {
     let lab = Lab::configured(FRONT);
-    let front = |name: &str| {
-        let mut front = service(name);
-        front["metadata"]["labels"]["tier"] = "front".into();
-        front
+    let of_tier = |tier: &str, name: &str| {
+        let mut service = service(name);
+        service["metadata"]["labels"]["tier"] = tier.into();
+        service
     };
-    lab.apply(&[front("front"), service("back")]);
-    let (seen, unseen) = (lab.address("front"), lab.address("back"));
+    lab.apply(&[of_tier("front", "front"), of_tier("rear", "rear"), service("back")]);
+    let [seen, rear, unseen] = ["front", "rear", "back"].map(|name| lab.address(name));
     lab.owner(seen);
+    lab.owner(rear);
     lab.wait_silence(unseen);
     lab.sandbox
         .kubectl(&["label", "node", "--all", "node.kubernetes.io/exclude-from-external-load-balancers="])
         .unwrap();
-    for node in lab.sandbox.nodes() {
-        wait_excluded(&lab, node.name(), Some("exclude-from-external-load-balancers"));
-    }
+    // Every speaker knows, then.
+    lab.wait_silence(rear);
     lab.owner(seen);
     // Labels that come later count at once.
-    lab.apply(&[front("back")]);
+    lab.apply(&[of_tier("front", "back")]);
     lab.owner(unseen);
 }

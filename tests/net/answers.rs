@@ -4,13 +4,20 @@ use crate::{
     capture::{Capture, until},
     lan::{CLIENT_MAC, Lan, NODE_MAC},
 };
-use landfall::net::{Groups, PacketSocket};
+use landfall::net::{Groups, Interest, PacketSocket};
 use landfall_core::{
     announcer,
     responder::{self, Answer, Counters},
     wire::ethernet::MacAddr,
 };
-use std::{net::IpAddr, sync::mpsc, time::Duration};
+use std::{
+    net::{IpAddr, UdpSocket},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    time::Duration,
+};
 use tokio::sync::oneshot;
 
 const VIP4: &str = "198.51.100.100";
@@ -27,6 +34,8 @@ fn while_answering(lan: &Lan, judge: impl FnOnce()) -> Counters {
         let speaker = scope.spawn(move || {
             lan.node.block_on(async move || {
                 let socket = PacketSocket::open(index).unwrap();
+                let vips = [VIP4, VIP6].map(|vip| vip.parse().unwrap());
+                socket.listen_for(&Interest::new(vips.into_iter(), vips.into_iter())).unwrap();
                 let mut groups = Groups::default();
                 groups.join(index, VIP6.parse().unwrap()).unwrap();
                 ready.send(()).unwrap();
@@ -67,7 +76,8 @@ fn arping_is_answered() {
         assert!(other.is_err(), "an address that is nobody's is not answered");
     });
     assert_eq!(counters.answered, 3);
-    assert!(counters.ignored.contains_key(&responder::Ignored::NotOwned), "{counters:?}");
+    // The kernel has kept the other question to itself.
+    assert!(!counters.ignored.contains_key(&responder::Ignored::NotOwned), "{counters:?}");
 }
 
 #[test]
@@ -121,6 +131,64 @@ fn the_unicast_check_of_a_neighbour_is_answered() {
             });
         });
     }
+}
+
+/// Tells threads to end, also in a panic.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A client's kernel checks its neighbour about every half a minute for as long as it talks; here every other second.
+#[test]
+fn a_client_that_goes_on_talking_to_an_ipv6_vip_loses_nothing() {
+    const CHECKS: usize = 5;
+    let lan = Lan::new();
+    let timing = [("ipv6/neigh/eth0/base_reachable_time_ms", "500"), ("ipv6/neigh/eth0/delay_first_probe_time", "1")];
+    lan.client.sysctl(&timing).unwrap();
+    // On lo it is the node's own, and the node's kernel answers no questions for it on the LAN.
+    lan.node.ip(&format!("addr add {VIP6}/128 dev lo"));
+    let vip: IpAddr = VIP6.parse().unwrap();
+    let server = lan.node.enter(|| UdpSocket::bind((vip, 0)).unwrap()).unwrap();
+    let client = lan.client.enter(|| UdpSocket::bind("[::]:0").unwrap()).unwrap();
+    client.connect(server.local_addr().unwrap()).unwrap();
+    for socket in [&server, &client] {
+        socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    }
+    let counters = while_answering(&lan, || {
+        let mut checks = Capture::start(&lan.client, &format!("icmp6 and ip6[40] == 135 and dst host {VIP6}"));
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    if let Ok((len, peer)) = server.recv_from(&mut [0; 8]) {
+                        server.send_to(&[0; 8][..len], peer).unwrap();
+                    }
+                }
+            });
+            let talk = scope.spawn(|| {
+                let mut answered = 0;
+                while !done.load(Ordering::Relaxed) {
+                    client.send(b"?").unwrap();
+                    client.recv(&mut [0; 8]).unwrap_or_else(|error| panic!("datagram {answered} was lost: {error}"));
+                    answered += 1;
+                }
+            });
+            let stop = Stop(&done);
+            for _ in 0..CHECKS {
+                if talk.is_finished() {
+                    break;
+                }
+                checks.line(|line| line.contains("source link-address"));
+            }
+            drop(stop);
+            talk.join().unwrap();
+        });
+    });
+    assert!(counters.answered >= CHECKS as u64, "{counters:?}");
 }
 
 #[test]

@@ -78,6 +78,15 @@ fn a_repetition_is_one_announcement_and_the_minutes_go_on_from_there() {
 }
 
 #[test]
+fn a_repetition_takes_the_place_of_no_first_announcement() {
+    let mut announcer = Announcer::default();
+    announcer.acquire(place(1), MINUTE);
+    run(&mut announcer, MINUTE + 100 * MS);
+    announcer.repeat(place(1), MINUTE + 100 * MS);
+    assert_eq!(times(&mut announcer, MINUTE, 2000 * MS), [600, 1300].map(|ms| ms * MS));
+}
+
+#[test]
 fn a_released_vip_is_silent() {
     let mut announcer = Announcer::default();
     announcer.acquire(place(1), MINUTE);

@@ -30,9 +30,12 @@ pub fn heard(frame: &[u8]) -> Option<Heard> {
                 ndp::Message::Advertisement { link_layer, .. } => {
                     Some(Heard { vip, by: link_layer.unwrap_or(header.source), what: Word::Has })
                 }
-                ndp::Message::Solicitation { nonce, .. } => {
-                    let is_probe = packet.source.is_unspecified();
-                    is_probe.then_some(Heard { vip, by: header.source, what: Word::Wants(nonce) })
+                ndp::Message::Solicitation { nonce, .. } if packet.source.is_unspecified() => {
+                    Some(Heard { vip, by: header.source, what: Word::Wants(nonce) })
+                }
+                ndp::Message::Solicitation { link_layer, .. } => {
+                    let by = link_layer.unwrap_or(header.source);
+                    Some(Heard { vip: packet.source.into(), by, what: Word::Has })
                 }
             }
         }
@@ -62,7 +65,7 @@ mod tests {
         assert_eq!(heard(&ndp::unsolicited(BY, V6, ndp::ALL_NODES)), has(V6.into()));
         assert_eq!(heard(&ndp::probe(BY, V6, [7; 6])), wants(V6.into(), Some([7; 6])));
         let asker = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2);
-        assert_eq!(heard(&ndp::solicitation(BY, asker, V6)), None);
+        assert_eq!(heard(&ndp::solicitation(BY, asker, V6)), has(asker.into()));
         assert_eq!(heard(&[0; 60]), None);
     }
 }

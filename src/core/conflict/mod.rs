@@ -71,6 +71,8 @@ struct Unknown {
     since: Duration,
     /// It said that it has the VIP; else it asked who has.
     has: bool,
+    /// Another station has spoken since, of which nothing is kept.
+    beside: bool,
 }
 
 /// What a VIP is on the agenda for.
@@ -144,10 +146,11 @@ impl Watch {
     pub fn tell(&mut self, vip: IpAddr, rule: Conflict, announced: bool) -> Vec<Output> {
         let Some(known) = self.vips.get_mut(&vip).filter(|known| known.claimed) else { return Vec::new() };
         let turned_off = rule.probe == Probe::Off && known.rule.probe != Probe::Off;
+        let no_longer_yields = known.rule.policy == Policy::Yield && rule.policy != Policy::Yield && known.announced;
         known.rule = rule;
         known.announced |= announced;
         let is_announced = announced && known.foreign.is_none();
-        if !known.answers && (turned_off || is_announced) {
+        if !known.answers && (turned_off || no_longer_yields || is_announced) {
             self.answer(vip);
         }
         self.done()
@@ -323,8 +326,9 @@ impl Watch {
             self.contest(vip, by, now);
         } else if let Some(unknown) = &mut known.unknown {
             unknown.has |= has && unknown.mac == by;
+            unknown.beside |= unknown.mac != by;
         } else {
-            known.unknown = Some(Unknown { mac: by, since: now, has });
+            known.unknown = Some(Unknown { mac: by, since: now, has, beside: false });
             self.agenda.insert((now + UNKNOWN, vip, Duty::Judge));
         }
     }
@@ -332,7 +336,7 @@ impl Watch {
     /// A station has been unknown long enough.
     fn judge(&mut self, vip: IpAddr, now: Duration) {
         let Some(known) = self.vips.get_mut(&vip) else { return };
-        let Some(Unknown { mac, has, .. }) = known.unknown.take() else { return };
+        let Some(Unknown { mac, has, beside, .. }) = known.unknown.take() else { return };
         if self.stations.is_speaker(mac, now) {
             // A speaker that only asked has not announced it.
             if has {
@@ -341,8 +345,13 @@ impl Watch {
         } else if !self.stations.is_ours(mac) {
             return self.contest(vip, mac, now);
         }
-        if self.vips.get(&vip).is_some_and(|known| known.waits) {
-            self.settle(vip);
+        match self.vips.get_mut(&vip) {
+            Some(known) if known.waits && beside && !known.answers => {
+                known.waits = false;
+                self.begin(vip, now);
+            }
+            Some(known) if known.waits => self.settle(vip),
+            _ => {}
         }
     }
 

@@ -345,6 +345,32 @@ fn what_the_configuration_says_later_counts() {
 }
 
 #[test]
+fn who_spoke_beside_a_speaker_that_was_not_known_is_asked_again() {
+    let mut world = World::new();
+    world.claim(V4, FAST, false);
+    world.hear(V4, SPEAKER, Word::Wants(None));
+    world.run(1_000, Some(FOREIGN));
+    world.beat();
+    world.run(9_000, Some(FOREIGN));
+    let said = world.said();
+    assert!(said.iter().any(|line| line.ends_with(&format!("Probe: {FOREIGN}"))), "{said:?}");
+    assert!(!said.iter().any(|line| line.ends_with("answer")), "{said:?}");
+}
+
+#[test]
+fn what_was_yielded_is_taken_back_where_that_is_no_longer_the_policy() {
+    let mut world = World::new();
+    world.claim(V4, YIELD, true);
+    world.has(FOREIGN);
+    world.run(3_000, Some(FOREIGN));
+    assert_eq!(world.said().last().unwrap(), "2000 silence");
+    world.tell(YIELD, true);
+    assert_eq!(world.said(), NOTHING);
+    world.tell(FAST, true);
+    assert_eq!(world.said(), ["3000 answer", &format!("3000 Watch: {FOREIGN}")]);
+}
+
+#[test]
 fn many_new_vips_are_probed_at_a_pace_and_some_are_through_soon() {
     let mut world = World::new();
     for n in 0..1_000u32 {
@@ -402,6 +428,8 @@ struct History {
     answers: bool,
     /// It may be answered for without a probe.
     free: bool,
+    /// It was answered for, and left to a foreign host by the policy.
+    yielded: bool,
     probes: u32,
     defended: Option<Duration>,
 }
@@ -424,11 +452,14 @@ proptest! {
                     let history = &mut histories[usize::from(n)];
                     history.free = announced || rule(how).probe == Probe::Off;
                     history.probes = 0;
+                    history.yielded = false;
                     history.claimed = true;
                     out = watch.claim(vip(n), rule(how), announced, now);
                 }
                 Step::Tell(n, how, announced) => {
-                    histories[usize::from(n)].free |= announced || rule(how).probe == Probe::Off;
+                    let history = &mut histories[usize::from(n)];
+                    let takes_back = history.yielded && rule(how).policy != Policy::Yield;
+                    history.free |= announced || rule(how).probe == Probe::Off || takes_back;
                     out = watch.tell(vip(n), rule(how), announced);
                 }
                 Step::HandOver(n) => {
@@ -476,6 +507,7 @@ proptest! {
                         let history = &mut histories[history(vip)];
                         prop_assert!(history.answers);
                         history.answers = false;
+                        history.yielded = true;
                         history.free = false;
                         history.probes = 0;
                     }

@@ -117,14 +117,6 @@ impl Repr {
             target_ip: self.sender_ip,
         }
     }
-
-    /// Whether a station that probes for `target` learns from this packet that another has the address, or probes for it
-    /// at the same time (RFC 5227, section 2.1.1). `ours` knows the MACs of the station's own interfaces, whose frames a
-    /// loop may bring back.
-    pub fn disputes(&self, target: Ipv4Addr, ours: impl Fn(MacAddr) -> bool) -> bool {
-        let probe = self.operation == Operation::Request && self.sender_ip.is_unspecified();
-        !ours(self.sender_mac) && (self.sender_ip == target || probe && self.target_ip == target)
-    }
 }
 
 /// The question who has `target`, from the station with `mac` and `ip`.

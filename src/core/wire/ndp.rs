@@ -230,17 +230,6 @@ impl Repr {
             },
         }
     }
-
-    /// Whether a station that probes for `target` with `nonce` learns from this message that another has the address, or
-    /// wants it at the same time (RFC 4862, sections 5.4.3 and 5.4.4). Its own probe, which a loop brought back, has that nonce
-    /// and says nothing (RFC 7527, section 4.2).
-    pub fn disputes(&self, target: Ipv6Addr, nonce: [u8; 6]) -> bool {
-        self.target == target
-            && match self.message {
-                Message::Solicitation { nonce: heard, .. } => self.source.is_unspecified() && heard != Some(nonce),
-                Message::Advertisement { .. } => true,
-            }
-    }
 }
 
 /// The solicitation for duplicate address detection of `target` (RFC 4862, section 5.4.2), from the station `mac`.

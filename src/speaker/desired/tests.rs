@@ -183,6 +183,16 @@ fn an_announcement_may_ignore_the_label_that_excludes_and_no_other_exclusion() {
 }
 
 #[test]
+fn a_node_that_announces_something_is_not_off() {
+    let off = |announcements: &str| {
+        let config = format!("{POOL}announcements: [{announcements}]\n");
+        inputs([node(Some(Exclusion::Label)), accepted(&config)]).desired().unwrap().off()
+    };
+    assert_eq!(off("{}"), Some(NotHere::Excluded(Exclusion::Label)));
+    assert_eq!(off("{}, {ignoreExcludeLabel: true}"), None);
+}
+
+#[test]
 fn a_shared_address_is_announced_for_any_of_its_services_and_stays_while_one_has_it() {
     let config = format!("{POOL}announcements: [{{serviceSelectors: [{{matchLabels: {{tier: front}}}}]}}]\n");
     let front = || labelled("a", &[VIP], false, Labels::from([("tier", "front")]));

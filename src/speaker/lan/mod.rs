@@ -43,8 +43,10 @@ use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-/// After something could not be opened or joined, or an interface failed while netlink still calls it fit.
+/// After something could not be opened, or an interface failed while netlink still calls it fit.
 const RETRY: Duration = Duration::from_millis(200);
+/// After a group could not be joined.
+const REJOIN: Duration = Duration::from_secs(5);
 /// Between two looks at what the record says of peers.
 const REPORT: Duration = Duration::from_secs(1);
 /// How soon a change is reported; what else changes meanwhile is in the same report.
@@ -104,8 +106,10 @@ struct Lan {
     record: watch::Sender<Record>,
     figures: watch::Sender<Arc<Figures>>,
     findings: report::Findings,
-    /// When what could not be opened or joined is tried again.
+    /// When what could not be opened is tried again.
     retry: Option<Duration>,
+    /// When the groups that could not be joined are tried again.
+    rejoin: Option<Duration>,
     report: Duration,
     leaving: bool,
 }
@@ -130,6 +134,7 @@ impl Lan {
             figures,
             findings: report::Findings::default(),
             retry: None,
+            rejoin: None,
             report: Duration::ZERO,
             leaving: false,
         }
@@ -174,7 +179,7 @@ impl Lan {
 
     fn deadline(&self) -> Option<Duration> {
         let segments = self.segments.values().filter_map(Segment::deadline).min();
-        [segments, self.announcer.deadline(), self.retry, Some(self.report)].into_iter().flatten().min()
+        [segments, self.announcer.deadline(), self.retry, self.rejoin, Some(self.report)].into_iter().flatten().min()
     }
 
     fn step(&mut self, wake: Wake, buffer: &mut [u8]) {
@@ -216,12 +221,15 @@ impl Lan {
         if self.retry.is_some_and(|at| at <= now.mono) {
             self.reconcile(&BTreeSet::new(), now);
         }
+        if self.rejoin.is_some_and(|at| at <= now.mono) {
+            self.rejoin(now);
+        }
         let open: Vec<u32> = self.segments.keys().copied().collect();
         for index in open {
             let changes = self.segments.get_mut(&index).map(|segment| segment.run(now)).unwrap_or_default();
             self.carry_out(index, changes, now);
-            if let Some(Err(error)) = self.segments.get_mut(&index).map(Segment::listen) {
-                self.fail(index, &error, now);
+            if let Some(segment) = self.segments.get_mut(&index) {
+                segment.speak();
             }
         }
         for Place { interface, vip } in self.announcer.due(now.mono) {
@@ -283,15 +291,29 @@ impl Lan {
 
     fn join(&mut self, interface: u32, vip: IpAddr, now: Now) {
         let IpAddr::V6(vip) = vip else { return };
-        if let Err(error) = self.groups.join(interface, vip) {
-            // Said once: it is tried again and again.
-            if self.unjoined.insert((interface, vip)) {
-                warn!(%vip, %error, "cannot join the address's solicited-node group: some switches will not deliver questions");
+        let Err(error) = self.groups.join(interface, vip) else {
+            self.unjoined.remove(&(interface, vip));
+            return;
+        };
+        // Said once: it is tried again and again.
+        if self.unjoined.insert((interface, vip)) {
+            warn!(%vip, %error, "cannot join the address's solicited-node group: some switches will not deliver questions");
+        }
+        if let Some(Err(error)) = self.segments.get_mut(&interface).map(Segment::hear_all_groups) {
+            debug!(interface, %error, "cannot hear all groups either");
+        }
+        self.rejoin = Some(now.mono + REJOIN);
+    }
+
+    /// Tries those again that could not be joined and are still wanted.
+    fn rejoin(&mut self, now: Now) {
+        self.rejoin = None;
+        for (interface, vip) in self.unjoined.clone() {
+            if self.segments.get(&interface).is_some_and(|segment| segment.claims(vip.into())) {
+                self.join(interface, vip.into(), now);
+            } else {
+                self.unjoined.remove(&(interface, vip));
             }
-            if let Some(Err(error)) = self.segments.get_mut(&interface).map(Segment::hear_all_groups) {
-                debug!(interface, %error, "cannot hear all groups either");
-            }
-            self.retry = Some(now.mono + RETRY);
         }
     }
 

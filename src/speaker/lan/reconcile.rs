@@ -72,10 +72,9 @@ impl Lan {
                 self.close(*index);
             }
         }
-        for (interface, vip) in std::mem::take(&mut self.unjoined) {
-            if self.segments.get(&interface).is_some_and(|segment| segment.claimed().any(|claimed| claimed == vip)) {
-                self.join(interface, vip.into(), now);
-            }
+        // What an interface lacked for its groups it may have now.
+        if !self.unjoined.is_empty() {
+            self.rejoin(now);
         }
     }
 

@@ -9,7 +9,7 @@ use landfall_core::{
     wire::{arp, ethernet::MacAddr, ndp},
 };
 use std::{collections::BTreeSet, net::IpAddr};
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 impl Segment {
     /// The VIPs that foreign hosts have, for the record.
@@ -64,16 +64,10 @@ impl Segment {
         let mut changes = Vec::new();
         for output in outputs {
             match output {
-                Output::Probe(vip, nonce) => {
-                    let frame = match vip {
-                        IpAddr::V4(vip) => arp::probe(self.mac, vip),
-                        IpAddr::V6(vip) => ndp::probe(self.mac, vip, nonce),
-                    };
-                    if let Err(error) = self.send(&frame) {
-                        // The next read says so too, and closes the segment.
-                        debug!(interface = self.link.name, %vip, %error, "a probe was not sent");
-                    }
-                }
+                Output::Probe(vip, nonce) => self.outbox.push(match vip {
+                    IpAddr::V4(vip) => arp::probe(self.mac, vip).to_vec(),
+                    IpAddr::V6(vip) => ndp::probe(self.mac, vip, nonce).to_vec(),
+                }),
                 Output::Answer(vip) => {
                     let Some((why, from)) = self.silent.remove(&vip) else { continue };
                     info!(interface = self.link.name, %vip, %why, from, "answering");

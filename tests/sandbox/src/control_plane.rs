@@ -131,6 +131,8 @@ fn api_server(folder: &Path, tools: &Path, release: Release) -> Vec<String> {
         "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition".into(),
         format!("--audit-policy-file={}", path(folder, "audit-policy.yaml")),
         format!("--audit-log-path={}", path(folder, "audit.log")),
+        // In megabytes: beyond 100 it would begin a new file, and who reads this one would miss the rest.
+        "--audit-log-maxsize=100000".into(),
     ];
     argv.extend(release.api_server().iter().map(ToString::to_string));
     argv

@@ -56,25 +56,6 @@ fn what_is_asked_and_announced_is_what_the_kernel_and_arping_send() {
 }
 
 #[test]
-fn who_probes_learns_from_any_packet_of_another_station_with_the_address() {
-    let ours = |mac| mac == B;
-    for (name, target, disputed) in [
-        ("arp-request", IP_A, true),
-        ("arping-announcement", IP_A, true),
-        ("arping-gratuitous-reply", IP_A, true),
-        ("arp-request", IP_B, false),
-        ("arping-probe", IP_B, true),
-        ("arping-probe", IP_A, false),
-        ("arp-reply", IP_A, false),
-    ] {
-        assert_eq!(parse(&frame(name)).unwrap().disputes(target, ours), disputed, "{name}, {target}");
-    }
-    let looped = parse(&probe(B, IP_B)).unwrap();
-    assert!(!looped.disputes(IP_B, ours), "its own probe");
-    assert!(looped.disputes(IP_B, |_| false), "another's");
-}
-
-#[test]
 fn each_check_refuses() {
     let cases: [(usize, &[u8], Refused); 12] = [
         (14, &[0, 6], Refused::AddressSpace),

@@ -104,19 +104,6 @@ fn what_is_said_is_what_the_kernel_says() {
 }
 
 #[test]
-fn who_probes_learns_that_another_has_the_address_or_wants_it() {
-    let disputes = |name| parse(&frame(name)).unwrap().disputes(IP_B, [1; 6]);
-    for name in ["ndp-probe", "ndp-probe-without-nonce", "ndp-advertisement", "ndp-unsolicited"] {
-        assert!(disputes(name), "{name}");
-    }
-    for name in ["ndp-solicitation", "ndp-check", "ndp-answer-to-probe"] {
-        assert!(!disputes(name), "{name}");
-    }
-    let looped = parse(&frame("ndp-probe")).unwrap();
-    assert!(!looped.disputes(IP_B, nonce()), "its own probe, which a loop brought back (RFC 7527)");
-}
-
-#[test]
 fn each_check_refuses() {
     let group: &[u8] = &ALL_NODES.octets();
     let loopback: &[u8] = &Ipv6Addr::LOCALHOST.octets();
