@@ -89,7 +89,9 @@ impl PacketSocket {
     /// Has the interface, whose index this is, take the frames of every group, as long as this lives: where a group cannot be
     /// joined, its questions come at least as far as switches send them here.
     pub fn hear_all_groups(&self, interface: u32) -> io::Result<()> {
-        self.sockets.iter().take(1).try_for_each(|(_, socket)| sys::join_group(socket.get_ref(), interface, None))
+        // One membership is enough: it is the interface's.
+        let [(_, any), ..] = &self.sockets;
+        sys::join_group(any.get_ref(), interface, None)
     }
 
     /// The next frame. Cancel safe; for one task at a time. That the interface goes down wakes nobody here, since netlink

@@ -17,11 +17,6 @@ impl<T> Few<T> {
     pub fn shown(&self) -> &[T] {
         &self.shown
     }
-
-    /// How many there are besides.
-    pub fn more(&self) -> usize {
-        self.more
-    }
 }
 
 impl<T> FromIterator<T> for Few<T> {

@@ -68,6 +68,7 @@ fn every_test_in_the_table_is_there() {
         include_str!("../../../cluster/queue.rs"),
         include_str!("../../../cluster/service/request.rs"),
         include_str!("../../../controller/state/tests.rs"),
+        include_str!("../../../controller/state/tests/records.rs"),
         include_str!("../../../../tests/controller/bursts.rs"),
     ];
     let tests = column(2).filter(|word| !word.contains('/'));
