@@ -31,6 +31,10 @@ command -v $compiler >/dev/null || {
 }
 export "CC_${target//-/_}=$compiler" "CFLAGS_${target//-/_}=-U_FORTIFY_SOURCE"
 
+# rustup adds the targets of rust-toolchain.toml when it installs the toolchain, but not where somebody has set
+# RUSTUP_AUTO_INSTALL=0 or where the toolchain was there before.
+! command -v rustup >/dev/null || rustup --quiet target add $target
+
 # Where the sources are on this machine must be in no panic's message.
 $cargo fetch --quiet --locked --target $target
 flags=("--remap-path-prefix=$root=/landfall")
