@@ -26,4 +26,4 @@ pub mod record;
 pub mod service;
 pub mod watch;
 
-pub use watch::{Change, Names, ObjectName, only, watch};
+pub use watch::{Change, Names, ObjectName, only, watch, watch_named};

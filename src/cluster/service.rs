@@ -126,6 +126,11 @@ impl Service {
     /// Projects `object`. Ours to serve are the Services of class `class`; where that is `None`, those without a class
     /// (KEP-1959).
     pub fn new(object: ServiceObject, class: Option<&str>) -> Self {
+        Self::with_key(key(&object.metadata), object, class)
+    }
+
+    /// The same of an object whose key is there already: its text is shared.
+    pub fn with_key(key: ServiceKey, object: ServiceObject, class: Option<&str>) -> Self {
         let ServiceObject { metadata, spec, status } = object;
         let annotation = |name: &str| metadata.annotations.as_ref()?.get(name).map(String::as_str);
         let deleting = metadata.deletion_timestamp.is_some();
@@ -155,7 +160,7 @@ impl Service {
             status: addresses,
             finalizer: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == names::FINALIZER),
             created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
-            key: key(&metadata),
+            key,
             uid: metadata.uid.unwrap_or_default().into(),
         };
         let said = |kind: &str| {

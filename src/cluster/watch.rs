@@ -3,6 +3,7 @@
 //! `kube::runtime::watcher` lists, watches, and lists again when the server forgot where we were; what was deleted in
 //! between it does not tell. This keeps the names that it has shown, and nothing else, and so can.
 
+use arcstr::ArcStr;
 use futures::{Stream, StreamExt, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
@@ -59,14 +60,28 @@ pub fn only(name: &str) -> watcher::Config {
     watcher::Config::default().fields(&format!("metadata.name={name}"))
 }
 
-/// Lists and watches `api` for ever, and projects every object.
-///
-/// Errors are logged and retried after a pause that grows to 30 s. An object that cannot be decoded is logged and skipped:
-/// the others go on. `config` selects (fields, labels) and says whether a list may come from the server's cache.
+/// Lists and watches `api` for ever, and projects every object, as [`watch_named`] does.
 pub fn watch<K, P>(
     api: Api<DeserializeGuard<K>>,
     config: watcher::Config,
     project: impl Fn(K) -> P + Send + 'static,
+) -> impl Stream<Item = Change<P>> + Send
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
+    P: Send + 'static,
+{
+    watch_named(api, config, move |_, object| project(object))
+}
+
+/// Lists and watches `api` for ever, and projects every object with its name: `namespace/name`. A projection that keeps the name
+/// shares the text that is kept here.
+///
+/// Errors are logged and retried after a pause that grows to 30 s. An object that cannot be decoded is logged and skipped:
+/// the others go on. `config` selects (fields, labels) and says whether a list may come from the server's cache.
+pub fn watch_named<K, P>(
+    api: Api<DeserializeGuard<K>>,
+    config: watcher::Config,
+    project: impl Fn(&ArcStr, K) -> P + Send + 'static,
 ) -> impl Stream<Item = Change<P>> + Send
 where
     K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
@@ -87,13 +102,13 @@ where
 /// The names that were shown, to find what is missing from a new list. Each as `namespace/name`: there are thousands.
 #[derive(Default)]
 pub struct Names {
-    shown: BTreeSet<Box<str>>,
-    listed: BTreeSet<Box<str>>,
+    shown: BTreeSet<ArcStr>,
+    listed: BTreeSet<ArcStr>,
 }
 
 /// A name as it is kept.
-fn pack(ObjectName { namespace, name }: &ObjectName) -> Box<str> {
-    format!("{namespace}/{name}").into()
+fn pack(ObjectName { namespace, name }: &ObjectName) -> ArcStr {
+    arcstr::format!("{namespace}/{name}")
 }
 
 /// The other way. No namespace has a slash in it.
@@ -107,7 +122,7 @@ impl Names {
     pub fn changes<K: Resource<DynamicType = ()>, P>(
         &mut self,
         event: Event<DeserializeGuard<K>>,
-        project: impl Fn(K) -> P,
+        project: impl Fn(&ArcStr, K) -> P,
     ) -> Vec<Change<P>> {
         match event {
             Event::Init => {
@@ -115,8 +130,9 @@ impl Names {
                 Vec::new()
             }
             Event::InitApply(guard) => {
-                self.listed.insert(pack(&ObjectName::of(guard.meta())));
-                self.applied(guard, project)
+                let name = self.known(&guard);
+                self.listed.insert(name.clone());
+                self.applied(name, guard, project)
             }
             Event::InitDone => {
                 let listed = std::mem::take(&mut self.listed);
@@ -125,7 +141,7 @@ impl Names {
                     shown.iter().filter(|name| !self.shown.contains(*name)).map(|name| Change::Deleted(unpack(name)));
                 gone.chain([Change::Synced]).collect()
             }
-            Event::Apply(guard) => self.applied(guard, project),
+            Event::Apply(guard) => self.applied(self.known(&guard), guard, project),
             Event::Delete(guard) => {
                 let name = ObjectName::of(guard.meta());
                 self.shown.remove(&pack(&name));
@@ -134,19 +150,26 @@ impl Names {
         }
     }
 
+    /// The object's name: the text that is kept, where it is.
+    fn known<K: Resource<DynamicType = ()>>(&self, guard: &DeserializeGuard<K>) -> ArcStr {
+        let name = pack(&ObjectName::of(guard.meta()));
+        self.shown.get(&name).cloned().unwrap_or(name)
+    }
+
     fn applied<K: Resource<DynamicType = ()>, P>(
         &mut self,
+        name: ArcStr,
         guard: DeserializeGuard<K>,
-        project: impl Fn(K) -> P,
+        project: impl Fn(&ArcStr, K) -> P,
     ) -> Vec<Change<P>> {
-        let name = ObjectName::of(guard.meta());
         match guard.0 {
             Ok(object) => {
-                self.shown.insert(pack(&name));
-                vec![Change::Applied(project(object))]
+                let projection = project(&name, object);
+                self.shown.insert(name);
+                vec![Change::Applied(projection)]
             }
             Err(error) => {
-                let ObjectName { namespace, name } = name;
+                let ObjectName { namespace, name } = unpack(&name);
                 warn!(kind = %K::kind(&()), namespace, name, %error, "object cannot be decoded, its last known state stays");
                 Vec::new()
             }
@@ -167,7 +190,7 @@ mod tests {
 
     fn run(events: impl IntoIterator<Item = Event<DeserializeGuard<ConfigMap>>>) -> Vec<Change<String>> {
         let mut names = Names::default();
-        let project = |map: ConfigMap| map.metadata.name.unwrap_or_default();
+        let project = |_: &ArcStr, map: ConfigMap| map.metadata.name.unwrap_or_default();
         events.into_iter().flat_map(|event| names.changes(event, project)).collect()
     }
 
@@ -220,6 +243,28 @@ mod tests {
             Event::InitDone,
         ]);
         assert_eq!(told, [applied("one"), Change::Synced, applied("one"), Change::Synced]);
+    }
+
+    #[test]
+    fn a_projection_shares_the_name_that_is_kept() {
+        let mut names = Names::default();
+        let mut told = Vec::new();
+        for event in [
+            Event::Init,
+            Event::InitApply(object("one", json!({}))),
+            Event::InitDone,
+            Event::Apply(object("one", json!({}))),
+            Event::Init,
+            Event::InitApply(object("one", json!({}))),
+        ] {
+            told.extend(names.changes(event, |name: &ArcStr, _: ConfigMap| name.clone()));
+        }
+        let names: Vec<ArcStr> = told
+            .into_iter()
+            .filter_map(|change| if let Change::Applied(name) = change { Some(name) } else { None })
+            .collect();
+        assert_eq!(names, ["a/one", "a/one", "a/one"]);
+        assert!(names.iter().all(|name| ArcStr::ptr_eq(name, &names[0])));
     }
 
     #[test]

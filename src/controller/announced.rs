@@ -62,8 +62,17 @@ enum Stage {
     Announced { quiet: bool },
     /// Nobody answers for it, since then.
     Settling { since: Duration },
-    /// That has been said, then.
-    Not { words: Box<Words>, said: Duration },
+    /// That has been said. In a box: few are, and there are thousands of stages.
+    Not(Box<Silence>),
+}
+
+/// Nobody answers.
+#[derive(Debug)]
+struct Silence {
+    /// Why.
+    words: Words,
+    /// When that was said.
+    said: Duration,
 }
 
 /// The addresses of all Services, and who answers for them.
@@ -172,8 +181,7 @@ impl Announced {
     /// What the condition of a Service with these addresses is to say; none: as it does, since that is not clear yet.
     pub fn words(&self, vips: &[IpAddr]) -> Option<Words> {
         let stages: Vec<&Stage> = vips.iter().map(|vip| self.stages.get(vip)).collect::<Option<_>>()?;
-        let failing =
-            |stage: &&Stage| if let Stage::Not { words, .. } = stage { Some((**words).clone()) } else { None };
+        let failing = |stage: &&Stage| if let Stage::Not(silence) = stage { Some(silence.words.clone()) } else { None };
         let failing: Vec<Words> = stages.iter().filter_map(failing).collect();
         if let Some(first) = failing.first() {
             let message = failing.iter().map(|words| words.message.as_str()).collect::<Vec<_>>().join("; ");
@@ -243,8 +251,8 @@ impl Announced {
             waiting.into_iter().for_each(|vip| self.settle(vip, now));
         }
         for vip in &self.failing {
-            if let Some(Stage::Not { said, .. }) = self.stages.get(vip) {
-                self.agenda.insert((now.max(*said + REFRESH), *vip));
+            if let Some(Stage::Not(silence)) = self.stages.get(vip) {
+                self.agenda.insert((now.max(silence.said + REFRESH), *vip));
             }
         }
     }
@@ -256,7 +264,7 @@ impl Announced {
         let Some(record) = self.speakers.record(node) else { return fresh };
         for vip in self.known(gained) {
             let stage = self.stages.get(&vip);
-            let came = record.latest_move(vip).filter(|_| !matches!(stage, Some(Stage::Not { .. })));
+            let came = record.latest_move(vip).filter(|_| !matches!(stage, Some(Stage::Not(_))));
             match came.and_then(|came| Some((came.from.as_deref().filter(|from| *from != node)?, came.why))) {
                 Some(how) => moves.entry(how).or_default().push(vip),
                 None if matches!(stage, Some(Stage::Announced { .. })) => {}
@@ -290,7 +298,7 @@ impl Announced {
             return;
         }
         match (self.speakers.owner(vip).is_some(), self.stages.get(&vip)) {
-            (true, Some(Stage::Announced { .. })) | (false, Some(Stage::Settling { .. } | Stage::Not { .. })) => {}
+            (true, Some(Stage::Announced { .. })) | (false, Some(Stage::Settling { .. } | Stage::Not(_))) => {}
             (true, _) => {
                 self.set(vip, Some(Stage::Announced { quiet: false }));
                 self.tell_tenants(vip);
@@ -308,7 +316,7 @@ impl Announced {
         for vip in changed {
             match self.stages.get(&vip) {
                 Some(Stage::Announced { .. }) => self.tell_tenants(vip),
-                Some(Stage::Not { .. }) => self.fail(vip, now),
+                Some(Stage::Not(_)) => self.fail(vip, now),
                 Some(Stage::Settling { .. }) if self.foreign.contains_key(&vip) => self.fail(vip, now),
                 _ => {}
             }
@@ -322,7 +330,7 @@ impl Announced {
 
     /// The stage that `vip` is in from now on; none: no Service has it any more.
     fn set(&mut self, vip: IpAddr, stage: Option<Stage>) {
-        if let Some(Stage::Not { .. }) = stage {
+        if let Some(Stage::Not(_)) = stage {
             self.failing.insert(vip);
         } else {
             self.failing.remove(&vip);
@@ -349,7 +357,7 @@ impl Announced {
                     self.fail(vip, now);
                 }
             }
-            Some(Stage::Not { words, said }) if *said + REFRESH <= now && self.why_not(vip) != **words => {
+            Some(Stage::Not(silence)) if silence.said + REFRESH <= now && self.why_not(vip) != silence.words => {
                 self.fail(vip, now);
             }
             _ => {}
@@ -374,8 +382,8 @@ impl Announced {
     }
 
     fn fail(&mut self, vip: IpAddr, now: Duration) {
-        let words = Box::new(self.why_not(vip));
-        self.set(vip, Some(Stage::Not { words, said: now }));
+        let silence = Silence { words: self.why_not(vip), said: now };
+        self.set(vip, Some(Stage::Not(Box::new(silence))));
         self.tell_tenants(vip);
     }
 

@@ -15,9 +15,10 @@ use crate::cluster::{
     queue::{Flight, Outcome},
     record::Part,
     service::{Service, ServiceObject, patch_status},
-    watch,
+    watch, watch_named,
 };
 use crate::ops::clock::since_boot;
+use arcstr::ArcStr;
 use futures::{FutureExt, StreamExt, stream::FuturesUnordered};
 use k8s_openapi::{api::core::v1::ObjectReference, jiff::Timestamp};
 use kube::{Api, Client, Error, runtime::watcher};
@@ -73,9 +74,11 @@ impl Leader<'_> {
         let follow = config::follow(self.client.clone(), self.namespace, tenure.clone(), self.teller.clone(), effect);
         let mut follow = pin!(follow.fuse());
         let class = self.class.clone();
-        let project = move |object: ServiceObject| Service::new(object, class.as_deref());
+        let project = move |name: &ArcStr, object: ServiceObject| {
+            Service::with_key(ServiceKey::of(name.clone()), object, class.as_deref())
+        };
         // The default list semantic reads through to etcd: an older list could hand an address out twice.
-        let mut services = pin!(watch(Api::all(self.client.clone()), watcher::Config::default(), project));
+        let mut services = pin!(watch_named(Api::all(self.client.clone()), watcher::Config::default(), project));
         let mut namespaces = pin!(watch(Api::all(self.client.clone()), watcher::Config::default(), Namespace::new));
         let mut nodes = pin!(watch(Api::all(self.client.clone()), watcher::Config::default(), Host::new));
         let records = Api::namespaced(self.client.clone(), names::SPEAKERS_NAMESPACE);

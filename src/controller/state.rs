@@ -40,7 +40,8 @@ mod records;
 /// The leader's state; a new leader begins with an empty one.
 pub struct State {
     allocator: Allocator,
-    services: BTreeMap<ServiceKey, Service>,
+    /// In boxes: a map's nodes are half empty where keys come in order, as they do in a list.
+    services: BTreeMap<ServiceKey, Box<Service>>,
     queue: Queue<ServiceKey>,
     /// Whether the first list of each is complete.
     listed: Listed,
@@ -242,9 +243,9 @@ impl State {
                 }
                 let key = service.alloc.key.clone();
                 let event = Event::Applied(service.alloc.clone());
-                let before = self.services.get(&key).map_or(&[][..], Service::vips);
+                let before = self.services.get(&key).map_or(&[][..], |service| service.vips());
                 self.announced.see_service(&key, before, service.vips(), since_1970(wall));
-                self.services.insert(key.clone(), service);
+                self.services.insert(key.clone(), Box::new(service));
                 self.decide(event, wall);
                 self.look(&key, true, wall);
                 // Another Service may have the address: the mend does not wait behind thousands of others.

@@ -3,6 +3,7 @@
 
 use crate::pure::{config, resident};
 use anyhow::{Result, ensure};
+use arcstr::ArcStr;
 use k8s_openapi::jiff::Timestamp;
 use kube::{core::DeserializeGuard, runtime::watcher::Event};
 use landfall::{
@@ -15,7 +16,7 @@ use landfall::{
     },
     controller::state::State,
 };
-use landfall_core::config::Labels;
+use landfall_core::{alloc::ServiceKey, config::Labels};
 use serde_json::{Value, json};
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -83,7 +84,8 @@ impl Server {
     }
 
     fn tell(&mut self, event: Event<DeserializeGuard<ServiceObject>>) {
-        for change in self.names.changes(event, |object| Service::new(object, None)) {
+        let project = |name: &ArcStr, object| Service::with_key(ServiceKey::of(name.clone()), object, None);
+        for change in self.names.changes(event, project) {
             self.state.observe(change, wall());
         }
     }

@@ -17,6 +17,11 @@ impl ServiceKey {
         Self(arcstr::format!("{namespace}/{name}"))
     }
 
+    /// The Service whose `namespace/name` this is.
+    pub fn of(text: ArcStr) -> Self {
+        Self(text)
+    }
+
     /// Its namespace.
     pub fn namespace(&self) -> &str {
         self.split().0
