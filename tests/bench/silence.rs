@@ -9,6 +9,8 @@ use std::{
 
 /// Datagrams in a second.
 const RATE: u32 = 1000;
+/// Datagrams in a second while it is waited for the first answers.
+const SERVED_RATE: u32 = 20;
 /// Between two ARP requests.
 const QUESTION: Duration = Duration::from_millis(10);
 
@@ -23,13 +25,15 @@ pub struct Figures {
     pub lost: (u64, u64),
 }
 
-/// Waits until datagrams are answered: until kube-proxy has its rules they are lost.
+/// Waits until datagrams are answered: until kube-proxy has its rules they are lost. A few at a time, since the owner's kernel
+/// keeps them while it asks on the LAN who has the address: the next owner's announcement would have it send all of them there
+/// at once.
 ///
 /// # Errors
 /// Where they are not.
 pub fn served(lab: &Lab, vip: IpAddr) -> Result<()> {
-    let probe = lab.sandbox.client().probe(SocketAddr::new(vip, 7), RATE)?;
-    probe.wait_answers(200, PATIENCE)?;
+    let probe = lab.sandbox.client().probe(SocketAddr::new(vip, 7), SERVED_RATE)?;
+    probe.wait_answers(20, PATIENCE)?;
     probe.stop().map(drop)
 }
 

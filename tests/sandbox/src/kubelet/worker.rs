@@ -33,6 +33,9 @@ use crate::{
 /// The annotation that names a Pod's network namespace.
 pub(crate) const NETNS: &str = "sandbox.landfall.dev/netns";
 
+/// So many looks in a row must find a port unbound for a ready Pod to be so no more.
+const FAILURES: u32 = 3;
+
 /// How a Pod comes to its end.
 pub(crate) enum Stop {
     /// It is asked to end, in its grace period.
@@ -193,11 +196,15 @@ impl Worker {
     /// Reports the Pod ready when it is, starts again what has ended, until the Pod shall stop. None: the sandbox ends.
     fn live(&self, running: &mut Running, stop: &Receiver<Stop>) -> Option<Stop> {
         let born = Instant::now();
-        let mut reported = None;
+        let (mut reported, mut missed) = (None, 0);
         loop {
-            let ready = running.containers.iter().all(|(container, process)| {
-                process.is_running() && container.ports.iter().all(|port| is_bound(&running.netns, *port))
-            });
+            let is_running = running.containers.iter().all(|(_, process)| process.is_running());
+            let mut ports = running.containers.iter().flat_map(|(container, _)| &container.ports);
+            let is_bound = ports.all(|port| is_bound(&running.netns, *port));
+            missed = if is_bound { 0 } else { missed + 1 };
+            // A table that changes while it is read may lack a line, and a Pod that is not ready for a moment has no endpoint for a
+            // second. The kubelet, too, believes the third failure.
+            let ready = is_running && (is_bound || reported == Some(true) && missed < FAILURES);
             // Each change is said once, so that a test may say otherwise and be left alone. Most are ready in a moment.
             let slow = born.elapsed() > Duration::from_secs(2);
             if reported != Some(ready) && (ready || slow || reported.is_some()) {
