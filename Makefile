@@ -24,7 +24,7 @@ define install
 endef
 TOOLS = LANDFALL_TOOLS="$$(tests/tools/install.sh)"
 
-.PHONY: help demo test test-unit test-fuzz test-net test-cluster test-oldest bench image image-reproducible lint fmt clippy deny advisories preflight preflight-image tools kind kind-e2e kind-upstream kind-down clean
+.PHONY: help demo test test-unit test-fuzz test-net test-cluster test-oldest soak bench image image-reproducible lint fmt clippy deny advisories preflight preflight-image tools kind kind-e2e kind-upstream kind-down clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -55,6 +55,9 @@ test-cluster: ## the tests against a real cluster; LANDFALL_KUBERNETES says of w
 
 test-oldest: ## the same against the oldest Kubernetes that Landfall is made for, 1.30
 	@LANDFALL_KUBERNETES=1.30 $(MAKE) --no-print-directory preflight test-cluster
+
+soak: ## the election's simulation at length: SEEDS=1000 of each scenario, from SEED=10000001 on
+	$(CARGO) run --release --locked --package landfall-simulation -- --seed $(or $(SEED),10000001) --count $(or $(SEEDS),1000)
 
 bench: preflight ## measures, and writes docs/benchmarks.md
 	$(TOOLS); export LANDFALL_TOOLS; \

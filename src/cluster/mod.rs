@@ -5,6 +5,7 @@
 //! * [`service`], [`endpoints`], [`node`], [`mod@namespace`], [`accepted`]: objects become small projections.
 //! * [`config_map`] writes those that are ours.
 //! * [`queue`] orders what is to be written, [`lease`] says whether this replica may, [`events`] tells the user, [`fair`]ly.
+//! * [`keys`] is how speakers know each other's heartbeats.
 //! * [`memory`] is what is remembered of released addresses.
 //! * [`record`] is what a speaker writes, and nothing else.
 //! * [`names`] has every name that others can see.
@@ -15,6 +16,7 @@ pub mod config_map;
 pub mod endpoints;
 pub mod events;
 pub mod fair;
+pub mod keys;
 pub mod lease;
 pub mod memory;
 pub mod names;

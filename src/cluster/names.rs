@@ -23,6 +23,9 @@ pub const MEMORY: &str = "landfall-memory";
 /// Its key: a line for each address.
 pub const MEMORY_KEY: &str = "released";
 
+/// Secret of the keys by which speakers know each other's heartbeats.
+pub const KEYS: &str = "landfall-heartbeat-keys";
+
 /// Lease that the leading controller holds.
 pub const LEASE: &str = "landfall-controller";
 /// Who we are in `managedFields`, and in Events.

@@ -127,8 +127,21 @@ pub struct Move {
     /// The node that answered before.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub from: Option<String>,
+    /// Where that one is dead: for how long it had not been heard.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unheard: Option<Unheard>,
     /// Which.
     pub vips: Addresses,
+}
+
+/// From the last sign of life of a dead owner, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unheard {
+    /// Until it was thought dead.
+    pub found_dead_ms: u64,
+    /// Until its addresses were claimed.
+    pub claimed_ms: u64,
 }
 
 /// Why a speaker answers for an address.

@@ -280,7 +280,8 @@ impl Announced {
                 continue;
             }
             for vip in vips {
-                let telling = words::owner_changed(vip, from, node, why);
+                let Some(came) = record.latest_move(vip) else { continue };
+                let telling = words::owner_changed(vip, from, node, came);
                 tellings.extend(self.tenants_of(vip).map(|key| (Subject::Service(key.clone()), telling.clone())));
             }
         }

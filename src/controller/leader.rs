@@ -1,7 +1,7 @@
 //! One term of leading: one task owns the state, hears changes, and sends what is planned.
 
 use super::{
-    config,
+    config, keys,
     memory::Keeper,
     metrics::{Published, Term, Writes},
     state::{About, State, Write},
@@ -73,6 +73,8 @@ impl Leader<'_> {
         let (effect, mut configs) = channel(None);
         let follow = config::follow(self.client.clone(), self.namespace, tenure.clone(), self.teller.clone(), effect);
         let mut follow = pin!(follow.fuse());
+        let tell = |telling| self.tell(About::Configuration, telling);
+        let mut keys = pin!(keys::keep(self.client.clone(), self.namespace, tenure.clone(), tell).fuse());
         let class = self.class.clone();
         let project = move |name: &ArcStr, object: ServiceObject| {
             Service::with_key(ServiceKey::of(name.clone()), object, class.as_deref())
@@ -116,6 +118,7 @@ impl Leader<'_> {
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = &mut follow => {}
+                () = &mut keys => {}
                 Ok(()) = configs.changed() => {
                     let config = configs.borrow_and_update().clone();
                     if let Some(config) = config {

@@ -2,12 +2,13 @@
 //!
 //! Replicas compete for a Lease; the one that holds it leads ([`leader`]): it follows the configuration ([`config`]), hears of
 //! Services, lets the allocator decide ([`state`]), sends one write per decision ([`plan()`]), and keeps what is to be remembered
-//! of released addresses ([`memory`]). What the speakers' records say becomes conditions and Events ([`announced`]). The others
+//! of released addresses ([`memory`]). It makes the keys of the speakers' heartbeats ([`keys`]). What the speakers' records say becomes conditions and Events ([`announced`]). The others
 //! wait, knowing nothing.
 
 mod announced;
 mod config;
 mod hosts;
+mod keys;
 mod leader;
 mod memory;
 mod metrics;

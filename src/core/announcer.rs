@@ -119,8 +119,9 @@ impl Announcer {
         }
     }
 
-    /// What is to be announced now. Times are a clock's that only moves forward.
-    pub fn due(&mut self, now: Duration) -> Vec<Place> {
+    /// What is to be announced now, later announcements not on interfaces that are to keep `quiet`. Times are a clock's that only
+    /// moves forward.
+    pub fn due(&mut self, now: Duration, quiet: impl Fn(u32) -> bool) -> Vec<Place> {
         while let Some((at, place)) = self.waiting.first().copied().filter(|(at, _)| *at <= now) {
             self.waiting.pop_first();
             if let Some(next) = self.places.get(&place) {
@@ -130,9 +131,11 @@ impl Announcer {
         let mut due = Vec::new();
         while self.pace.room_at() <= now {
             let Some((round, _, place)) = self.ready.pop_first() else { break };
-            self.pace.take(now);
             self.plan(place, (round + 1).min(GAPS.len()), self.after(round, place, now));
-            due.push(place);
+            if round < GAPS.len() || !quiet(place.interface) {
+                self.pace.take(now);
+                due.push(place);
+            }
         }
         due
     }

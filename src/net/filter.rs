@@ -6,6 +6,7 @@
 //! The ethertype is not looked at: the socket is bound to it. Offsets count from the Ethernet header. A frame that is too short
 //! for what is read from it is dropped.
 
+use landfall_core::wire::datagram;
 use socket2::SockFilter;
 use std::{cmp::Reverse, net::IpAddr};
 
@@ -23,6 +24,10 @@ const OTHER_HOST: u32 = 3;
 
 const ARP_SENDER: u32 = 28;
 const ARP_TARGET: u32 = 38;
+
+const IPV4_PROTOCOL: u32 = 23;
+const IPV4_DESTINATION: u32 = 30;
+const UDP: u32 = 17;
 
 const IPV6_NEXT_HEADER: u32 = 20;
 const IPV6_SOURCE_END: u32 = 34;
@@ -66,6 +71,18 @@ pub const NEIGHBOURS_FOR_US: [Operation; 9] = [
     Operation(LOAD_BYTE, 0, 0, ICMPV6_TYPE),
     Operation(EQUAL, 1, 0, SOLICITATION),
     Operation(EQUAL, 0, 1, ADVERTISEMENT),
+    Operation(RETURN, 0, 0, WHOLE),
+    Operation(RETURN, 0, 0, NOTHING),
+];
+
+/// Datagrams for the heartbeats' group.
+pub const DATAGRAMS: [Operation; 8] = [
+    Operation(LOAD_BYTE, 0, 0, PACKET_TYPE),
+    Operation(EQUAL, 5, 0, OTHER_HOST),
+    Operation(LOAD_BYTE, 0, 0, IPV4_PROTOCOL),
+    Operation(EQUAL, 0, 3, UDP),
+    Operation(LOAD_WORD, 0, 0, IPV4_DESTINATION),
+    Operation(EQUAL, 0, 1, datagram::GROUP.to_bits()),
     Operation(RETURN, 0, 0, WHOLE),
     Operation(RETURN, 0, 0, NOTHING),
 ];

@@ -16,4 +16,4 @@ pub use filter::Interest;
 pub use groups::Groups;
 pub use links::{Link, LinkWatch, Links, links};
 pub use packet::{PacketSocket, Received, Traffic, is_link_down};
-pub use settings::{Settings, default_routes};
+pub use settings::{Settings, default_routes, gateways};

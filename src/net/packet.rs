@@ -1,6 +1,6 @@
-//! Frames of one interface: heartbeats, ARP, and neighbour discovery.
+//! Frames of one interface: heartbeats, also as datagrams, ARP, and neighbour discovery.
 //!
-//! Each kind has a kernel socket of its own, bound to its ethertype: IPv4 traffic passes by untouched, a storm of ARP
+//! Each kind has a kernel socket of its own, bound to its ethertype: other IPv4 traffic is dropped by a filter of a few steps, a storm of ARP
 //! cannot crowd out heartbeats, and heartbeats that queued up during a pause are read before any question is answered. Nor
 //! does such a socket hear what this machine sends itself.
 
@@ -8,7 +8,7 @@ use super::{
     filter::{self, Interest, Operation},
     sys,
 };
-use landfall_core::wire::{ethernet, heartbeat};
+use landfall_core::wire::{datagram, ethernet, heartbeat};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     future::poll_fn,
@@ -22,6 +22,8 @@ use tokio::io::unix::AsyncFd;
 pub enum Traffic {
     /// Landfall's own.
     Heartbeat,
+    /// Landfall's own by the way round, as IPv4.
+    Datagram,
     /// ARP.
     Arp,
     /// A neighbour solicitation or advertisement.
@@ -30,11 +32,12 @@ pub enum Traffic {
 
 impl Traffic {
     /// In the order in which they are read.
-    const ALL: [Self; 3] = [Self::Heartbeat, Self::Arp, Self::Ndp];
+    const ALL: [Self; 4] = [Self::Heartbeat, Self::Datagram, Self::Arp, Self::Ndp];
 
     fn ethertype(self) -> u16 {
         match self {
             Self::Heartbeat => heartbeat::ETHERTYPE,
+            Self::Datagram => ethernet::IPV4,
             Self::Arp => ethernet::ARP,
             Self::Ndp => ethernet::IPV6,
         }
@@ -44,6 +47,7 @@ impl Traffic {
     fn filter(self) -> &'static [Operation] {
         match self {
             Self::Heartbeat | Self::Arp => &filter::FOR_US,
+            Self::Datagram => &filter::DATAGRAMS,
             Self::Ndp => &filter::NEIGHBOURS_FOR_US,
         }
     }
@@ -60,14 +64,14 @@ pub struct Received {
 
 /// The frames of one interface, in both directions.
 pub struct PacketSocket {
-    sockets: [(Traffic, AsyncFd<Socket>); 3],
+    sockets: [(Traffic, AsyncFd<Socket>); 4],
 }
 
 impl PacketSocket {
     /// Opens the sockets on an interface, which may be down. Needs CAP_NET_RAW and a tokio runtime.
     pub fn open(interface: u32) -> io::Result<Self> {
-        let [heartbeat, arp, ndp] = Traffic::ALL;
-        Ok(Self { sockets: [open(interface, heartbeat)?, open(interface, arp)?, open(interface, ndp)?] })
+        let [heartbeat, datagram, arp, ndp] = Traffic::ALL.map(|traffic| open(interface, traffic));
+        Ok(Self { sockets: [heartbeat?, datagram?, arp?, ndp?] })
     }
 
     /// From now on ARP and neighbour discovery are heard as far as they are about these addresses, and hardly more. What has
@@ -75,7 +79,7 @@ impl PacketSocket {
     pub fn listen_for(&self, interest: &Interest) -> io::Result<()> {
         for (traffic, socket) in &self.sockets {
             let narrow = match traffic {
-                Traffic::Heartbeat => continue,
+                Traffic::Heartbeat | Traffic::Datagram => continue,
                 Traffic::Arp => interest.arp(),
                 Traffic::Ndp => interest.ndp(),
             };
@@ -142,7 +146,7 @@ impl PacketSocket {
     }
 
     /// Frames of each kind that were lost since the last call, because they found the queue full.
-    pub fn take_drops(&self) -> io::Result<[(Traffic, u32); 3]> {
+    pub fn take_drops(&self) -> io::Result<[(Traffic, u32); 4]> {
         let mut drops = Traffic::ALL.map(|traffic| (traffic, 0));
         for ((_, count), (_, socket)) in drops.iter_mut().zip(&self.sockets) {
             *count = sys::take_drops(socket.get_ref())?;
@@ -160,8 +164,13 @@ pub fn is_link_down(error: &io::Error) -> bool {
 fn open(interface: u32, traffic: Traffic) -> io::Result<(Traffic, AsyncFd<Socket>)> {
     let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking().cloexec(), Some(Protocol::from(0)))?;
     socket.attach_filter(&filter::program(traffic.filter()))?;
-    if traffic == Traffic::Heartbeat {
-        sys::join_group(&socket, interface, Some(heartbeat::DESTINATION))?;
+    let group = match traffic {
+        Traffic::Heartbeat => Some(heartbeat::DESTINATION),
+        Traffic::Datagram => Some(datagram::DESTINATION),
+        Traffic::Arp | Traffic::Ndp => None,
+    };
+    if group.is_some() {
+        sys::join_group(&socket, interface, group)?;
     }
     socket.bind(&sys::link_address(interface, traffic.ethertype())?)?;
     Ok((traffic, sys::register(socket)?))

@@ -1,7 +1,11 @@
 //! The kernel's settings that decide about delivery, and where its default routes lead: of the calling thread's network
 //! namespace, from /proc, which needs no right.
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    net::Ipv4Addr,
+};
 
 /// An interface's settings, as the kernel applies them: the greater of its own and `all`'s.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,17 +31,27 @@ impl Settings {
 
 /// The interfaces that have a default route for IPv4.
 pub fn default_routes() -> BTreeSet<String> {
-    parse_routes(&fs::read_to_string("/proc/thread-self/net/route").unwrap_or_default())
+    parse_routes(&routes()).map(|(interface, _)| interface).collect()
 }
 
-/// `Iface Destination Gateway Flags RefCnt Use Metric Mask ...`, in hexadecimal.
-fn parse_routes(table: &str) -> BTreeSet<String> {
-    let route = |line: &str| {
+/// The gateways of the default routes for IPv4, by interface.
+pub fn gateways() -> BTreeMap<String, Ipv4Addr> {
+    parse_routes(&routes()).filter(|(_, gateway)| !gateway.is_unspecified()).collect()
+}
+
+fn routes() -> String {
+    fs::read_to_string("/proc/thread-self/net/route").unwrap_or_default()
+}
+
+/// The default routes in `Iface Destination Gateway Flags RefCnt Use Metric Mask ...`. Addresses are in hexadecimal, as the
+/// machine has them in its memory.
+fn parse_routes(table: &str) -> impl Iterator<Item = (String, Ipv4Addr)> {
+    table.lines().skip(1).filter_map(|line| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let is_default = words.get(1) == Some(&"00000000") && words.get(7) == Some(&"00000000");
-        is_default.then(|| words[0].to_owned())
-    };
-    table.lines().skip(1).filter_map(route).collect()
+        let gateway = u32::from_str_radix(words.get(2)?, 16).ok()?;
+        is_default.then(|| (words[0].to_owned(), gateway.to_ne_bytes().into()))
+    })
 }
 
 #[cfg(test)]
@@ -50,7 +64,8 @@ mod tests {
                      eth0\t00000000\t016433C6\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
                      eth0\t006433C6\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
                      wg0\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0\n\n";
-        assert_eq!(parse_routes(table), BTreeSet::from(["eth0".to_owned()]));
-        assert_eq!(parse_routes(""), BTreeSet::new());
+        let gateway = u32::from_str_radix("016433C6", 16).unwrap().to_ne_bytes().into();
+        assert_eq!(parse_routes(table).collect::<Vec<_>>(), [("eth0".to_owned(), gateway)]);
+        assert_eq!(parse_routes("").count(), 0);
     }
 }

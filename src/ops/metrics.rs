@@ -13,7 +13,7 @@ use prometheus_client::{
     metrics::{MetricType, info::Info},
     registry::Registry,
 };
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 use tracing::info;
 
 /// Where metrics are to be read.
@@ -71,6 +71,29 @@ impl<'a> From<DescriptorEncoder<'a>> for Page<'a> {
     }
 }
 
+/// Times, by how long they were: so many seconds at most, each with those before it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Histogram {
+    counts: [u64; BOUNDS.len()],
+    sum: f64,
+}
+
+/// What a take-over may take, in seconds; the last bound is none.
+const BOUNDS: [f64; 11] = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.0, 5.0, f64::INFINITY];
+
+impl Eq for Histogram {}
+
+impl Histogram {
+    /// One more.
+    pub fn observe(&mut self, time: Duration) {
+        let seconds = time.as_secs_f64();
+        if let Some(at) = BOUNDS.iter().position(|bound| seconds <= *bound) {
+            self.counts[at] += 1;
+            self.sum += seconds;
+        }
+    }
+}
+
 /// A series' labels, by name.
 pub type Labels<'a, const N: usize> = [(&'static str, &'a str); N];
 
@@ -88,6 +111,23 @@ impl Page<'_> {
         let mut family = self.0.encode_descriptor(name, help, None, MetricType::Counter)?;
         series.into_iter().try_for_each(|(labels, value)| {
             family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&value, None)
+        })
+    }
+
+    /// How long things took.
+    ///
+    /// # Errors
+    /// Those of what is written to.
+    pub fn histogram<'a, const N: usize>(
+        &mut self,
+        name: &str,
+        help: &str,
+        series: impl IntoIterator<Item = (Labels<'a, N>, &'a Histogram)>,
+    ) -> fmt::Result {
+        let mut family = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
+        series.into_iter().try_for_each(|(labels, Histogram { counts, sum })| {
+            let buckets: Vec<(f64, u64)> = BOUNDS.into_iter().zip(counts.iter().copied()).collect();
+            family.encode_family(&labels)?.encode_histogram::<NoLabelSet>(*sum, counts.iter().sum(), &buckets, None)
         })
     }
 

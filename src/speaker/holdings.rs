@@ -3,13 +3,34 @@
 //! Pure. Each address is in one move at most, its latest; only so many moves are remembered, so that a node where something
 //! moves all the time has a record no longer than its addresses need.
 
-use crate::cluster::record::{Addresses, Cause, Move};
+use crate::cluster::record::{Addresses, Cause, Move, Unheard};
 use k8s_openapi::jiff::Timestamp;
-use landfall_core::elect::Acquired;
+use landfall_core::elect::{self, Acquired};
 use std::{collections::VecDeque, net::IpAddr, time::Duration};
 
 /// So many moves are remembered.
 const MOVES: usize = 32;
+
+/// How an address came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Why.
+    pub why: Cause,
+    /// The node that answered before.
+    pub from: Option<String>,
+    /// Where that one is dead: for how long it had not been heard.
+    pub unheard: Option<elect::Unheard>,
+}
+
+impl Origin {
+    /// From nobody.
+    pub const NEW: Self = Self { why: Cause::New, from: None, unheard: None };
+}
+
+fn in_ms(unheard: elect::Unheard) -> Unheard {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    Unheard { found_dead_ms: ms(unheard.found_dead), claimed_ms: ms(unheard.claimed) }
+}
 
 /// What an interface answers for.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +52,8 @@ impl Holdings {
     }
 
     /// `vip` is answered for from now on. Those that come within one second in one way are one move.
-    pub fn acquire(&mut self, vip: IpAddr, why: Cause, from: Option<String>, wall: Duration) {
+    pub fn acquire(&mut self, vip: IpAddr, origin: Origin, wall: Duration) {
+        let Origin { why, from, unheard } = origin;
         self.release(vip);
         self.owned.insert(vip);
         let seconds = i64::try_from(wall.as_secs()).unwrap_or(i64::MAX);
@@ -40,7 +62,13 @@ impl Holdings {
         match self.moves.iter_mut().rev().find(same) {
             Some(last) => _ = last.vips.insert(vip),
             None => {
-                self.moves.push_back(Move { at, why, from, vips: [vip].into_iter().collect() });
+                self.moves.push_back(Move {
+                    at,
+                    why,
+                    from,
+                    unheard: unheard.map(in_ms),
+                    vips: [vip].into_iter().collect(),
+                });
                 if self.moves.len() > MOVES {
                     self.moves.pop_front();
                 }
@@ -87,7 +115,8 @@ mod tests {
     fn what_comes_within_a_second_in_one_way_is_one_move() {
         let mut holdings = Holdings::default();
         let mut come = |last, why, from: Option<&str>, millis| {
-            holdings.acquire(ip(last), why, from.map(Into::into), Duration::from_millis(millis));
+            let origin = Origin { why, from: from.map(Into::into), unheard: None };
+            holdings.acquire(ip(last), origin, Duration::from_millis(millis));
         };
         come(1, Cause::Dead, Some("n2"), 5_000);
         come(7, Cause::Dead, Some("n3"), 5_100);
@@ -110,11 +139,12 @@ mod tests {
     fn only_an_addresses_latest_move_is_kept_and_none_of_a_released_one() {
         let mut holdings = Holdings::default();
         let second = Duration::from_secs;
-        holdings.acquire(ip(1), Cause::New, None, second(5));
-        holdings.acquire(ip(2), Cause::New, None, second(5));
+        holdings.acquire(ip(1), Origin::NEW, second(5));
+        holdings.acquire(ip(2), Origin::NEW, second(5));
         holdings.release(ip(2));
         assert_eq!(moves(&holdings), ["5 New : 198.51.100.1"]);
-        holdings.acquire(ip(1), Cause::HandedOver, Some("n2".into()), second(6));
+        let origin = Origin { why: Cause::HandedOver, from: Some("n2".into()), unheard: None };
+        holdings.acquire(ip(1), origin, second(6));
         assert_eq!(moves(&holdings), ["6 HandedOver n2: 198.51.100.1"]);
         holdings.release(ip(1));
         assert!(holdings.owned().is_empty() && moves(&holdings).is_empty());
@@ -123,7 +153,7 @@ mod tests {
     #[test]
     fn the_oldest_moves_are_forgotten_and_their_addresses_are_not() {
         let mut holdings = Holdings::default();
-        (0..200).for_each(|last| holdings.acquire(ip(last), Cause::New, None, Duration::from_secs(last.into())));
+        (0..200).for_each(|last| holdings.acquire(ip(last), Origin::NEW, Duration::from_secs(last.into())));
         assert_eq!(holdings.moves().count(), MOVES);
         assert_eq!(moves(&holdings).last().map(String::as_str), Some("199 New : 198.51.100.199"));
         assert!((0..200).all(|last| holdings.owned().contains(ip(last))));

@@ -5,7 +5,7 @@ use crate::{
     cluster::record::Cause,
     ops::metrics::{Labels, Page},
 };
-use landfall_core::{conflict::Phase, elect, responder};
+use landfall_core::{conflict::Phase, elect, responder, wire::seal::Unsealed};
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 use std::{collections::BTreeMap, fmt, sync::Arc};
 use tokio::sync::watch;
@@ -56,6 +56,17 @@ impl Figures {
             "How often answering for a VIP began, by what became of the owner before.",
             self.by("cause", |it| CAUSES.map(|(word, cause)| (word, count(&it.tally.acquired, &cause)))),
         )?;
+        let named = || self.interfaces.iter().map(|(name, it)| ([("interface", name.as_str())], it));
+        page.histogram(
+            "landfall_speaker_detection_seconds",
+            "Of each VIP taken over from a dead owner: from its last sign of life until it was thought dead.",
+            named().map(|(labels, it)| (labels, &it.tally.found_dead)),
+        )?;
+        page.histogram(
+            "landfall_speaker_takeover_seconds",
+            "Of each VIP taken over from a dead owner: from its last sign of life until the VIP was claimed here.",
+            named().map(|(labels, it)| (labels, &it.tally.taken_over)),
+        )?;
         page.counter(
             "landfall_speaker_announcements",
             "Announcements of VIPs, of two frames each.",
@@ -105,7 +116,8 @@ impl Figures {
             "Heartbeats that were not listened to, or claims in them, by why.",
             self.by("reason", |it| {
                 let ignored = elect::Ignored::ALL.iter().map(move |reason| (reason.word(), count(&it.ignored, reason)));
-                [("malformed", it.losses.malformed)].into_iter().chain(ignored)
+                let unsealed = Unsealed::ALL.iter().map(move |why| (why.word(), count(&it.losses.unsealed, why)));
+                unsealed.chain(ignored)
             }),
         )
     }

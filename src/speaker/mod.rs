@@ -2,6 +2,7 @@
 //! answers.
 //!
 //! ```text
+//!  keys ───────────────────────────────────────┐
 //!  watches, data_path ─► desired (Inputs → Desired) ─► lan (links, segments, elections) ─► frames
 //!                                                       └─► record ─► API server
 //! ```
@@ -14,6 +15,7 @@ pub mod desired;
 mod diagnosis;
 pub mod eligibility;
 pub mod holdings;
+pub mod keys;
 pub mod lan;
 pub mod metrics;
 mod reasons;
@@ -31,8 +33,8 @@ use anyhow::Context;
 use desired::{Desired, Inputs, Seen};
 use futures::{FutureExt, Stream, StreamExt, stream::SelectAll};
 use kube::{Api, Client, runtime::watcher};
-use landfall_core::wire::heartbeat::SpeakerName;
-use std::{pin::Pin, sync::Arc, time::Duration};
+use landfall_core::wire::{datagram, heartbeat::SpeakerName};
+use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -63,6 +65,12 @@ pub struct SpeakerArgs {
     /// Where kube-proxy on this node tells whether it is healthy; empty: nobody is asked
     #[arg(long, value_name = "URL", default_value = data_path::HEALTHZ)]
     pub kube_proxy_healthz: String,
+    /// Where the Secret landfall-heartbeat-keys is mounted
+    #[arg(long, value_name = "FOLDER", default_value = keys::FOLDER)]
+    pub heartbeat_keys: PathBuf,
+    /// The UDP port of heartbeats where the network drops their ethertype; the same on all nodes
+    #[arg(long, value_name = "PORT", default_value_t = datagram::PORT)]
+    pub heartbeat_port: u16,
     /// Where its metrics are to be read
     #[command(flatten)]
     pub metrics: MetricsArgs,
@@ -83,7 +91,8 @@ pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<
     let (wanted, desired) = watch::channel(None);
     let (record, mut reported) = watch::channel(Record::default());
 
-    let setup = lan::Setup { speaker, desired, record, figures, leave: leave.clone() };
+    let (keyring, keys) = watch::channel(keys::Keyring::default());
+    let setup = lan::Setup { speaker, keys, port: args.heartbeat_port, desired, record, figures, leave: leave.clone() };
     let (ended, mut lan_ended) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("lan".into()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -100,6 +109,7 @@ pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<
     tokio::select! {
         ended = &mut lan_ended => return ended.context("the LAN task panicked")?,
         () = follow => anyhow::bail!("the watches have ended"),
+        () = keys::follow(args.heartbeat_keys.clone(), keyring) => anyhow::bail!("the keys are not followed any more"),
         () = write => anyhow::bail!("the LAN task has ended"),
         () = leave.cancelled() => {}
     }

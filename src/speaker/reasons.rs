@@ -14,8 +14,14 @@ use crate::{
     },
     net::{Link, Links},
 };
-use landfall_core::health::Broken;
-use std::{collections::BTreeMap, net::IpAddr};
+use landfall_core::{
+    health::Broken,
+    wire::{datagram, heartbeat},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 fn reason(word: &str, message: impl ToString) -> Reason {
     Reason { reason: word.into(), message: message.to_string() }
@@ -40,6 +46,32 @@ pub fn unfit(why: Unfit) -> Reason {
         Unfit::Member => "Member",
     };
     reason(word, why)
+}
+
+/// The keys of the heartbeats are missing, or the new ones are not as they must be.
+pub fn no_keys(fault: impl ToString) -> Reason {
+    reason("HeartbeatKeys", fault)
+}
+
+/// Something on the LAN drops heartbeats between this node and those.
+pub fn heartbeats_blocked(interface: &str, nodes: &BTreeSet<String>, port: u16) -> Reason {
+    let nodes = nodes.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let message = format!(
+        "{interface}: the network drops Landfall's heartbeats (ethertype {:#06x}) from {nodes}, so they go to {} by UDP port {port} as \
+         well: have switches and access points let that ethertype through",
+        heartbeat::ETHERTYPE,
+        datagram::GROUP
+    );
+    reason("HeartbeatsBlocked", message)
+}
+
+/// Nothing arrives on the interface.
+pub fn isolated(interface: &str) -> Reason {
+    let message = format!(
+        "{interface}: nothing is heard any more, neither another speaker nor the gateway, so announcements are not repeated there: look at its \
+         cable, its switch and its VLAN"
+    );
+    reason("Isolated", message)
 }
 
 /// Why an interface is left to another one of the node's.

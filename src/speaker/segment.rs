@@ -3,33 +3,36 @@
 //! Frames go in; answers go out at once, and what follows for the rest of the node goes to the LAN task as [`Change`]s.
 //! What the election gives the interface, the watch for foreign hosts (`conflicts`) lets it answer for.
 
+mod asking;
 mod conflicts;
 mod figures;
 
+pub use asking::Gateway;
 pub use figures::{Figures, Tally};
 
 use super::{
     desired::{Desired, Reaches},
     eligibility,
-    holdings::{self, Holdings},
+    holdings::{self, Holdings, Origin},
 };
-use crate::{
-    cluster::record::Cause,
-    net::{Interest, Link, PacketSocket, Received, Traffic, is_link_down},
-};
+use crate::net::{Interest, Link, PacketSocket, Received, Traffic, is_link_down};
+use asking::Stations;
+use ipnet::IpNet;
 use landfall_core::{
     conflict::Watch,
-    elect::{Election, Identity, Ignored, Input, Now, Output, Released, Timing, Wish},
+    elect::{Election, Identity, Ignored, Input, Now, Output, Released, Timing, Wish, hash},
     responder::{self, Answer, Counters},
     wire::{
+        datagram,
         ethernet::{Header, MacAddr},
-        heartbeat::Frame,
+        heartbeat::{self, Frame, Holder},
+        seal::{Keys, Unsealed},
     },
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     io,
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -60,17 +63,22 @@ pub enum Change {
     Released(IpAddr),
     /// What foreign hosts are found to use has changed.
     Foreign,
-    /// It is answered for from another MAC than before: it is to be announced again.
+    /// It is answered for from another MAC than before, or heard again: it is to be announced again.
     Moved(IpAddr),
-    /// A speaker with this one's name is heard, whose boot id is this.
-    Namesake(u64),
+    /// A speaker with this one's name is heard.
+    Namesake {
+        /// Its boot id.
+        boot: u64,
+        /// Which of its frames that was.
+        counter: u64,
+    },
 }
 
 /// Frames that were lost, by where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Losses {
-    /// Heartbeat frames that were no heartbeats.
-    pub malformed: u64,
+    /// Frames with the heartbeats' ethertype that were none of this cluster's, by why.
+    pub unsealed: BTreeMap<Unsealed, u64>,
     /// Frames that the kernel's queue had no room for, on their way in.
     pub unread: u64,
     /// Frames that the interface's queue had no room for, on their way out.
@@ -79,14 +87,25 @@ pub struct Losses {
     pub forgotten: u64,
 }
 
-/// Why a VIP came here, and from which node.
-type Origin = (Cause, Option<String>);
+/// By what an interface takes part among the speakers of its LAN.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    /// Who this speaker is there.
+    pub identity: Identity,
+    /// What heartbeats are sealed with.
+    pub keys: Arc<Keys>,
+    /// The port of heartbeats that go as datagrams.
+    pub port: u16,
+}
 
 /// An interface on which this speaker takes part.
 pub struct Segment {
     link: Link,
     mac: MacAddr,
-    identity: Identity,
+    membership: Membership,
+    stations: Stations,
+    gateway: Option<Gateway>,
+    was_isolated: bool,
     socket: PacketSocket,
     election: Election,
     watch: Watch,
@@ -114,12 +133,15 @@ pub struct Segment {
 
 impl Segment {
     /// Opens the interface. Its election starts with an empty memory: what the others claimed meanwhile is heard first.
-    pub fn open(link: Link, mac: MacAddr, identity: Identity, desired: Arc<Desired>, now: Now) -> io::Result<Self> {
+    pub fn open(link: Link, mac: MacAddr, membership: Membership, desired: Arc<Desired>, now: Now) -> io::Result<Self> {
         Ok(Self {
             socket: PacketSocket::open(link.index)?,
-            election: Election::new(identity.clone(), Timing::default(), now),
-            watch: Watch::new(identity.boot),
-            identity,
+            election: Election::new(membership.identity.clone(), Timing::default(), now),
+            watch: Watch::new(membership.identity.boot),
+            membership,
+            stations: Stations::default(),
+            gateway: None,
+            was_isolated: false,
             desired,
             wanted: BTreeMap::new(),
             silent: BTreeMap::new(),
@@ -147,7 +169,7 @@ impl Segment {
 
     /// The boot id in its frames: each segment has one of its own, since each starts with an empty memory.
     pub fn boot(&self) -> u64 {
-        self.identity.boot
+        self.membership.identity.boot
     }
 
     /// Its Ethernet address.
@@ -193,6 +215,11 @@ impl Segment {
     /// Waits for a frame.
     pub fn poll_recv(&self, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Received>> {
         self.socket.poll_recv(context, buffer)
+    }
+
+    /// The cluster's keys have changed.
+    pub fn set_keys(&mut self, keys: Arc<Keys>) {
+        self.membership.keys = keys;
     }
 
     /// The interface changed, but can still carry frames. Says which VIPs are to be announced anew.
@@ -256,7 +283,8 @@ impl Segment {
             return;
         }
         let known: Vec<IpAddr> = self.watch.known().collect();
-        let said = self.desired.vips.keys().chain(&known).copied();
+        let gateway = self.gateway.map(|gateway| gateway.address.into());
+        let said = self.desired.vips.keys().chain(&known).copied().chain(gateway);
         let interest = Interest::new(said, known.iter().copied());
         if self.interest.as_ref() != Some(&interest)
             && let Err(error) = self.socket.listen_for(&interest)
@@ -293,7 +321,7 @@ impl Segment {
         while let Some(received) = next {
             changes.extend(self.hear(received.traffic, &buffer[..received.len.min(buffer.len())], now)?);
             match received.traffic {
-                Traffic::Heartbeat => heartbeats += 1,
+                Traffic::Heartbeat | Traffic::Datagram => heartbeats += 1,
                 Traffic::Arp | Traffic::Ndp => questions += 1,
             }
             if heartbeats == HEARTBEATS || questions == QUESTIONS {
@@ -317,15 +345,25 @@ impl Segment {
         self.tell = now.mono + TELL;
         let now = (self.losses.clone(), self.election.ignored().clone());
         if now != self.told {
-            let Losses { malformed, unread, unsent, forgotten } = now.0;
-            warn!(interface = self.link.name, malformed, unread, unsent, forgotten, ignored = ?now.1, "frames were lost or refused");
+            let Losses { unsealed, unread, unsent, forgotten } = &now.0;
+            warn!(interface = self.link.name, ?unsealed, unread, unsent, forgotten, ignored = ?now.1, "frames were lost or refused");
             self.told = now;
         }
+    }
+
+    /// Whether nothing is heard on the interface any more.
+    pub fn is_isolated(&self) -> bool {
+        self.election.is_isolated()
     }
 
     /// Does what is due by now.
     pub fn run(&mut self, now: Now) -> Vec<Change> {
         let mut changes = Vec::new();
+        let is_isolated = self.is_isolated();
+        if std::mem::replace(&mut self.was_isolated, is_isolated) && !is_isolated {
+            // What was not announced meanwhile.
+            changes.extend(self.owned.iter().copied().map(Change::Moved));
+        }
         if self.election.deadline().is_some_and(|due| due <= now.mono) {
             changes.extend(self.elect(Input::Timer, now));
         }
@@ -350,28 +388,21 @@ impl Segment {
     }
 
     fn hear(&mut self, traffic: Traffic, frame: &[u8], now: Now) -> io::Result<Vec<Change>> {
-        if traffic == Traffic::Heartbeat {
-            let parsed = Header::parse(frame)
-                .map_err(drop)
-                .and_then(|(header, rest)| Ok((header.source, Frame::parse(rest).map_err(drop)?)));
-            return Ok(match parsed {
-                Ok((source, frame)) => {
-                    self.tally.heartbeats += 1;
-                    if frame.cluster == self.identity.cluster {
-                        self.watch.hear_speaker(source, now.mono);
-                    }
-                    let namesake = self.is_namesake(&frame).then_some(Change::Namesake(frame.boot));
-                    let changes = self.elect(Input::Frame(frame), now);
-                    changes.into_iter().chain(namesake).collect()
-                }
-                Err(()) => {
-                    self.losses.malformed += 1;
-                    Vec::new()
-                }
-            });
+        match traffic {
+            Traffic::Heartbeat => {
+                return Ok(self.hear_sealed(frame.get(Header::LEN..).unwrap_or_default(), Input::Frame, now));
+            }
+            Traffic::Datagram => {
+                let sealed = datagram::parse(frame, self.membership.port);
+                return Ok(sealed.map(|sealed| self.hear_sealed(sealed, Input::Around, now)).unwrap_or_default());
+            }
+            Traffic::Arp | Traffic::Ndp => {}
         }
         let reaction = responder::answer(frame, self.mac, |vip| self.owned.contains(&vip));
         self.counters.count(&reaction);
+        if reaction != Err(responder::Ignored::Own) {
+            self.election.overhear(now.mono);
+        }
         // A question may say something, too: that its sender has the address from which it comes.
         match reaction {
             Ok(Answer::Reply(reply)) => self.send(&reply)?,
@@ -380,8 +411,32 @@ impl Segment {
         Ok(self.overhear(frame, now))
     }
 
+    /// A heartbeat came, by the way that makes it this input.
+    fn hear_sealed(&mut self, sealed: &[u8], input: fn(Frame) -> Input, now: Now) -> Vec<Change> {
+        match self.membership.keys.open(sealed) {
+            Ok((mac, frame)) => {
+                self.tally.heartbeats += 1;
+                if frame.cluster == self.membership.identity.cluster {
+                    self.watch.hear_speaker(mac, now.mono);
+                }
+                let (boot, counter) = (frame.boot, frame.counter);
+                let namesake = self.is_namesake(&frame).then_some(Change::Namesake { boot, counter });
+                let sender = Holder { speaker: hash::speaker_id(&frame.speaker), boot };
+                let changes = self.elect(input(frame), now);
+                if self.election.knows(sender) {
+                    self.stations.learn(sender.speaker, mac);
+                }
+                changes.into_iter().chain(namesake).collect()
+            }
+            Err(why) => {
+                *self.losses.unsealed.entry(why).or_default() += 1;
+                Vec::new()
+            }
+        }
+    }
+
     fn is_namesake(&self, frame: &Frame) -> bool {
-        let Identity { speaker, boot, cluster } = &self.identity;
+        let Identity { speaker, boot, cluster } = &self.membership.identity;
         frame.cluster == *cluster && frame.speaker == *speaker && frame.boot != *boot
     }
 
@@ -389,11 +444,36 @@ impl Segment {
         let mut changes = Vec::new();
         for output in self.election.handle(input, now) {
             match output {
-                Output::Send(frame) => self.outbox.push(frame.emit_ethernet(self.mac.octets())),
-                Output::Acquire { vip, epoch, why, from } => {
+                Output::Send(frame) => {
+                    let header = Header {
+                        destination: heartbeat::DESTINATION.into(),
+                        source: self.mac,
+                        ethertype: heartbeat::ETHERTYPE,
+                    };
+                    let sealed = self.membership.keys.seal(&frame, self.mac, rand::random());
+                    self.outbox.push([&header.emit()[..], &sealed].concat());
+                }
+                Output::Around(frame) => {
+                    let sealed = self.membership.keys.seal(&frame, self.mac, rand::random());
+                    let own = self
+                        .link
+                        .lan_addresses()
+                        .find_map(|own| if let IpNet::V4(own) = own { Some(own.addr()) } else { None });
+                    let own = own.unwrap_or(Ipv4Addr::UNSPECIFIED);
+                    self.outbox.push(datagram::emit(&sealed, self.mac, own, self.membership.port));
+                }
+                Output::Announce { vip } if self.owned.contains(&vip) => changes.push(Change::Contested(vip)),
+                Output::Announce { .. } => {}
+                Output::Seek => self.seek(),
+                Output::Question { suspect, vip } => self.question(suspect, vip),
+                Output::Acquire { vip, epoch, why, from, unheard } => {
                     let (why, from) = (holdings::cause(why), from.map(|from| from.to_string()));
-                    debug!(interface = self.link.name, %vip, epoch, %why, from, "claimed");
-                    changes.extend(self.claim(vip, (why, from), now));
+                    debug!(interface = self.link.name, %vip, epoch, %why, from, ?unheard, "claimed");
+                    if let Some(unheard) = unheard {
+                        self.tally.found_dead.observe(unheard.found_dead);
+                        self.tally.taken_over.observe(unheard.claimed);
+                    }
+                    changes.extend(self.claim(vip, Origin { why, from, unheard }, now));
                 }
                 Output::Release { vip, why } => {
                     info!(interface = self.link.name, %vip, why = released(why), "no longer answering");

@@ -100,7 +100,10 @@ impl Fault {
 }
 
 /// Brings a speaker back that has ended, or whose cable is out.
-fn back(lab: &Lab, node: &str) -> Result<()> {
+///
+/// # Errors
+/// Where it does not come back.
+pub fn back(lab: &Lab, node: &str) -> Result<()> {
     let speaker = lab.landfall.speaker(node)?;
     lab.gone(node)?;
     lab.sandbox.node(node)?.plug_cable()?;

@@ -190,6 +190,10 @@ pub struct Watched {
     pub unanswered: Duration,
     /// Whose answers came, late ones too.
     pub by: HashSet<MacAddr>,
+    /// The longest time for which two answered: from the first question that both did to the next that one did alone.
+    pub double: Duration,
+    /// How often another one came to answer alone.
+    pub changes: usize,
 }
 
 impl Watch {
@@ -217,7 +221,7 @@ impl Watch {
 async fn watch(target: IpAddr, interval: Duration, stop: &AtomicBool) -> Result<Watched> {
     let mut asker = Asker::open().await?;
     let mut seen = Watched::default();
-    let mut unanswered = None;
+    let (mut unanswered, mut double, mut last) = (None, None, None);
     while !stop.load(Ordering::Relaxed) {
         let asked = Instant::now();
         let by = asker.answerers(target, interval).await?;
@@ -226,9 +230,18 @@ async fn watch(target: IpAddr, interval: Duration, stop: &AtomicBool) -> Result<
         } else {
             seen.unanswered =
                 seen.unanswered.max(unanswered.take().map_or(Duration::ZERO, |since: Instant| asked - since));
+            if by.len() > 1 {
+                double.get_or_insert(asked);
+            } else {
+                seen.double = seen.double.max(double.take().map_or(Duration::ZERO, |since: Instant| asked - since));
+                let changed = last.as_ref().is_some_and(|last| *last != by);
+                seen.changes += usize::from(changed);
+                last = Some(by.clone());
+            }
             seen.by.extend(by);
         }
     }
     seen.unanswered = seen.unanswered.max(unanswered.map_or(Duration::ZERO, |since| since.elapsed()));
+    seen.double = seen.double.max(double.map_or(Duration::ZERO, |since| since.elapsed()));
     Ok(seen)
 }

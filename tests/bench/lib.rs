@@ -3,7 +3,7 @@
 //! connections then, [`conflict`] how soon a foreign host is told, [`memory`] and [`cpu`] what the processes hold and take, [`pure`]
 //! the allocator alone, [`kept`] what the controller keeps of a Service, [`crowd`] thousands of Services, [`speakers`] and [`moves`]
 //! the speakers beside them. [`lan`] and [`api`] are the two ends from which it is measured, [`lab`] and [`crowded`] the two clusters
-//! on which, [`fault`] what befalls an owner; [`report`] writes it down.
+//! on which, [`fault`] what befalls an owner, [`partition`] what befalls the LAN; [`report`] writes it down.
 
 pub mod answer;
 pub mod api;
@@ -21,6 +21,7 @@ pub mod lan;
 pub mod machine;
 pub mod memory;
 pub mod moves;
+pub mod partition;
 pub mod pure;
 pub mod report;
 pub mod silence;

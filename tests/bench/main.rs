@@ -2,7 +2,7 @@
 //!
 //! `LANDFALL_BENCH=quick` tries everything a few times and writes the page to standard output instead. Parts of it alone, to standard
 //! output too, with a number that says how much: `pure` is what needs no cluster, `crowd:5000` so many Services, `speakers:5000` the
-//! speakers beside them; `answers:10000` so many questions, `flood:10` for so many seconds, `silence:20` so many trials,
+//! speakers beside them; `answers:10000` so many questions, `flood:10` for so many seconds, `silence:20` and `partition:20` so many trials,
 //! `connections:1000` so many of them, `conflict:5` so many trials.
 
 use anyhow::{Context, Result, bail, ensure};
@@ -14,7 +14,7 @@ use landfall_bench::{
     lab::{Lab, service},
     machine,
     memory::Memory,
-    pure,
+    partition, pure,
     report::{self, Figures},
     silence,
 };
@@ -34,6 +34,7 @@ struct Trials {
     questions: usize,
     vips: usize,
     faults: usize,
+    troubles: usize,
     /// Addresses that are taken beside one more.
     taken: usize,
     /// Services that wait.
@@ -52,6 +53,7 @@ const ALL: Trials = Trials {
     questions: 10_000,
     vips: 1000,
     faults: 20,
+    troubles: 20,
     taken: 1_000_000,
     crowd: 5000,
     quiet: Duration::from_secs(60),
@@ -65,6 +67,7 @@ const QUICK: Trials = Trials {
     questions: 500,
     vips: 100,
     faults: 2,
+    troubles: 1,
     taken: 10_000,
     crowd: 200,
     quiet: Duration::from_secs(10),
@@ -114,7 +117,7 @@ fn part(name: &str, count: usize) -> Result<String> {
             report::answers(figures.answers.iter(), &mut page);
             figures.section(&mut page);
         }
-        "answers" | "flood" | "silence" | "connections" | "conflict" => {
+        "answers" | "flood" | "silence" | "connections" | "conflict" | "partition" => {
             step("bringing the cluster up");
             let lab = Lab::up()?;
             match name {
@@ -129,6 +132,11 @@ fn part(name: &str, count: usize) -> Result<String> {
                     flood::measure(&lab, v4, Duration::from_secs(count as u64))?.section(&mut page);
                 }
                 "silence" => report::silences(&silences(&lab, dual_stack(&lab)?[0], count, &step)?, &mut page),
+                "partition" => {
+                    let [vip, _] = dual_stack(&lab)?;
+                    silence::served(&lab, vip)?;
+                    partition::write(&partition::measure(&lab, vip, count, &step)?, &mut page);
+                }
                 "connections" => connections::measure(&lab, count)?.section(&mut page),
                 _ => conflict::measure(&lab, count)?.section(&mut page),
             }
@@ -174,6 +182,7 @@ fn measure(trials: &Trials) -> Result<Figures> {
     step("a flood");
     let flood = flood::measure(&lab, vips[0], trials.flood)?;
     let silences = silences(&lab, vips[0], trials.faults, &step)?;
+    let partitions = partition::measure(&lab, vips[0], trials.troubles, &step)?;
     step("connections");
     let connections = connections::measure(&lab, trials.connections)?;
     step("foreign hosts");
@@ -184,7 +193,20 @@ fn measure(trials: &Trials) -> Result<Figures> {
     answers.extend(ask(&lab, vips, trials.vips, trials.questions)?);
     memory.push((trials.vips + 1, self::memory(&lab)?));
     step("done");
-    Ok(Figures { machine, up, pure, crowd, create, answers, flood, memory, silences, connections, conflicts })
+    Ok(Figures {
+        machine,
+        up,
+        pure,
+        crowd,
+        create,
+        answers,
+        flood,
+        memory,
+        silences,
+        partitions,
+        connections,
+        conflicts,
+    })
 }
 
 /// Answers for an address of each family, beside so many.

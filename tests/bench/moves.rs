@@ -32,9 +32,19 @@ const LONG: Duration = Duration::from_secs(120);
 /// Requests are counted until so long after the last announcement.
 const AFTER: Duration = Duration::from_secs(10);
 
+/// How the node goes that has all addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Going {
+    /// It gets the label that keeps load balancers off it.
+    Labelled,
+    /// Its cable is pulled and its speaker killed at once.
+    Crashed,
+}
+
 /// What was seen.
 #[derive(Debug)]
 pub struct Move {
+    going: Going,
     nodes: usize,
     seen: Seen,
     /// Until [`AFTER`]: by the controller, and by all speakers.
@@ -43,7 +53,7 @@ pub struct Move {
     counted: Duration,
 }
 
-/// What the client saw, from the moment at which the owner's node was labelled.
+/// What the client saw, from the moment at which the owner's node was labelled or crashed.
 #[derive(Debug, Default)]
 struct Seen {
     /// Of the addresses that were asked for, until others had answered for all.
@@ -54,21 +64,27 @@ struct Seen {
     vips: usize,
     /// How many of them others had announced.
     announced: usize,
-    /// When they had announced the last one of them.
+    /// When they had announced the first one of them, and the last one.
+    first: Duration,
+    /// See there.
     last: Duration,
 }
 
-/// With three nodes, and with all: all addresses are on one, whose node is then excluded.
+/// With three nodes, and with all: all addresses are on one, whose node is then excluded, or crashes.
 ///
 /// # Errors
 /// What does not come to pass.
 pub fn measure(crowd: &Crowd, services: usize) -> Result<Vec<Move>> {
     let beside = Beside::new(crowd, services);
-    [3, crowd.landfall.speakers().len()].into_iter().map(|nodes| leave(crowd, &beside, &first(nodes))).collect()
+    let all = crowd.landfall.speakers().len();
+    let goings = [(Going::Labelled, 3), (Going::Labelled, all), (Going::Crashed, 3)];
+    goings.into_iter().map(|(going, nodes)| leave(crowd, &beside, &first(nodes), going)).collect()
 }
 
 /// The first of these nodes has all addresses, since the others may have none; then they may, and it leaves.
-fn leave(crowd: &Crowd, beside: &Beside<'_>, nodes: &[String]) -> Result<Move> {
+fn leave(crowd: &Crowd, beside: &Beside<'_>, nodes: &[String], going: Going) -> Result<Move> {
+    // Those of an earlier move that take no part in this one.
+    crowd.landfall.speakers().iter().filter(|(node, _)| !nodes.contains(node)).for_each(|(_, speaker)| speaker.kill());
     let (owner, others) = nodes.split_first().context("no nodes")?;
     others.iter().try_for_each(|node| exclude(&crowd.sandbox, node, true))?;
     beside.start(nodes)?;
@@ -81,13 +97,23 @@ fn leave(crowd: &Crowd, beside: &Beside<'_>, nodes: &[String]) -> Result<Move> {
     let mut tail = crowd.sandbox.audit_tail()?;
     let begun = Instant::now();
     watch.begin(begun);
-    exclude(&crowd.sandbox, owner, true)?;
+    let (speaker, node) = (crowd.landfall.speaker(owner)?, crowd.sandbox.node(owner)?);
+    match going {
+        Going::Labelled => exclude(&crowd.sandbox, owner, true)?,
+        Going::Crashed => {
+            node.pull_cable()?;
+            speaker.kill();
+        }
+    }
     let seen = watch.end()?;
     sleep(AFTER);
     let requests = by_whom(&mut tail)?.map(|requests| requests.len());
     let counted = begun.elapsed();
-    exclude(&crowd.sandbox, owner, false)?;
-    Ok(Move { nodes: nodes.len(), seen, requests, counted })
+    match going {
+        Going::Labelled => exclude(&crowd.sandbox, owner, false)?,
+        Going::Crashed => node.plug_cable()?,
+    }
+    Ok(Move { going, nodes: nodes.len(), seen, requests, counted })
 }
 
 /// The addresses of all Services.
@@ -134,6 +160,7 @@ struct Watcher {
     vips: BTreeSet<IpAddr>,
     samples: BTreeMap<IpAddr, Sample>,
     announced: BTreeSet<IpAddr>,
+    first: Option<Instant>,
     last: Option<Instant>,
     longest: Duration,
 }
@@ -152,7 +179,16 @@ impl Watcher {
         let each = vips.len().div_ceil(SAMPLES).max(1);
         let samples = vips.iter().step_by(each).map(|vip| (*vip, Sample::default())).collect();
         let vips = vips.into_iter().collect();
-        Self { asker, owner, vips, samples, announced: BTreeSet::new(), last: None, longest: Duration::ZERO }
+        Self {
+            asker,
+            owner,
+            vips,
+            samples,
+            announced: BTreeSet::new(),
+            first: None,
+            last: None,
+            longest: Duration::ZERO,
+        }
     }
 
     async fn run(mut self, begun: &OnceLock<Instant>, ready: &mpsc::SyncSender<()>) -> Result<Seen> {
@@ -180,6 +216,7 @@ impl Watcher {
             longest: self.longest,
             vips: self.vips.len(),
             announced: self.announced.len(),
+            first: self.first.map_or(Duration::ZERO, |first| first - begun),
             last: self.last.map_or(Duration::ZERO, |last| last - begun),
         })
     }
@@ -212,6 +249,7 @@ impl Watcher {
 
     fn see_announcement(&mut self, vip: IpAddr, by: MacAddr, counts: bool) {
         if counts && by != self.owner && self.vips.contains(&vip) && self.announced.insert(vip) {
+            self.first.get_or_insert_with(Instant::now);
             self.last = Some(Instant::now());
         }
     }
@@ -237,7 +275,7 @@ pub fn section_of(moves: &[Move], page: &mut String) {
         "A node with thousands of addresses leaves",
         &format!(
             "One speaker answers for all addresses, the others own nothing. Its node gets the label \
-             `exclude-from-external-load-balancers`. From then on: until others had answered\nARP for all of {SAMPLES} addresses, each \
+             `exclude-from-external-load-balancers`, or crashes: its cable is pulled and its speaker killed. From then on: until others had answered\nARP for all of {SAMPLES} addresses, each \
              asked for every {} ms by a client; the longest that one of these questions waited for an answer; and until others had \
              announced the last\nof all addresses by gratuitous ARP, which each node does at 500 frames/s, two for an address. Requests to \
              the API server until {} s after that.",
@@ -246,17 +284,22 @@ pub fn section_of(moves: &[Move], page: &mut String) {
         ),
     );
     let rows = moves.iter().map(|moved| {
-        let Move { nodes, seen, requests: [controller, speakers], counted } = moved;
-        let Seen { answered, longest, vips, announced, last } = seen;
+        let Move { going, nodes, seen, requests: [controller, speakers], counted } = moved;
+        let Seen { answered, longest, vips, announced, first, last } = seen;
+        let how = match going {
+            Going::Labelled => "label",
+            Going::Crashed => "crash",
+        };
         format!(
-            "{vips} | {nodes} | {} | {} | {} ({announced}) | {speakers} | {controller} | {:.0} s",
+            "{vips} | {nodes} | {how} | {} | {} | {} | {} ({announced}) | {speakers} | {controller} | {:.0} s",
             ms(*answered),
             ms(*longest),
+            ms(*first),
             ms(*last),
             counted.as_secs_f64()
         )
     });
-    let head = "addresses | nodes | label → all answered by others | longest wait for an answer | label → last announcement (of so many) | \
+    let head = "addresses | nodes | how | until all answered by others | longest wait for an answer | first announcement | last (of so many) | \
                 requests: speakers | controller | in";
     table(page, head, rows);
 }

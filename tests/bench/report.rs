@@ -5,6 +5,7 @@ use crate::{
     fault::Fault,
     flood,
     memory::Memory,
+    partition::{self, Trouble},
     pure, silence,
     stats::{Samples, fine_ms, ms, us},
 };
@@ -30,6 +31,8 @@ pub struct Figures {
     pub flood: flood::Figures,
     /// Silences by fault.
     pub silences: Vec<(Fault, silence::Figures)>,
+    /// What was seen of each trouble.
+    pub partitions: Vec<(Trouble, partition::Figures)>,
     /// Open connections.
     pub connections: connections::Figures,
     /// Foreign hosts.
@@ -51,6 +54,7 @@ impl Figures {
         answers(self.answers.iter().chain(&self.crowd.beside.answers), &mut page);
         self.flood.section(&mut page);
         silences(&self.silences, &mut page);
+        partition::write(&self.partitions, &mut page);
         self.connections.section(&mut page);
         self.conflicts.section(&mut page);
         self.memory(&mut page);

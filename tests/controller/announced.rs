@@ -19,7 +19,7 @@ fn ip(last: u8) -> IpAddr {
 fn record(peer: &str, vips: &[IpAddr], from: Option<&str>) -> Record {
     let vips = || vips.iter().copied().collect();
     let why = if from.is_some() { Cause::Dead } else { Cause::New };
-    let came = Move { at: Timestamp::UNIX_EPOCH, why, from: from.map(Into::into), vips: vips() };
+    let came = Move { at: Timestamp::UNIX_EPOCH, why, from: from.map(Into::into), unheard: None, vips: vips() };
     let eth0 = Interface {
         mac: "02:00:00:00:00:01".into(),
         addresses: vec![Ipv4Net::new_assert(Ipv4Addr::new(198, 51, 100, 11), 24).into()],

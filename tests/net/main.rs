@@ -13,6 +13,7 @@ mod eligibility;
 mod groups;
 mod lan;
 mod links;
+mod sealed;
 mod sockets;
 mod speaker;
 mod speaking;

@@ -2,15 +2,19 @@
 
 use crate::{
     lan::{Host, LONG, Lan, NODE_MAC},
-    speaking::{VIP, desired, owns, speaking},
+    speaking::{VIP, desired, keys, owns, speaking},
 };
 use landfall::{
     net::{PacketSocket, links},
-    speaker::segment::{LONGEST, Segment},
+    speaker::segment::{LONGEST, Membership, Segment},
 };
 use landfall_core::{
     elect::{Election, Identity, Input, Now, Output, Timing, Wish},
-    wire::{arp, ethernet::MacAddr, heartbeat::SpeakerName},
+    wire::{
+        arp, datagram,
+        ethernet::{Header, MacAddr},
+        heartbeat::{self, SpeakerName},
+    },
 };
 use std::{
     sync::Arc,
@@ -33,10 +37,15 @@ fn two_interfaces_of_a_node_on_one_lan_answer_with_one_mac() {
     });
 }
 
-/// Frames of a speaker `n2` that owns the VIP, as its election says them.
-fn claims_of_another(start: Now) -> Vec<Vec<u8>> {
+/// Frames of a speaker `n2` that owns the VIP, as its election says them once it has heard `n1`.
+fn claims_of_another(n1: &Identity, start: Now) -> Vec<Vec<u8>> {
     let identity = Identity { speaker: SpeakerName::new("n2").unwrap(), boot: 2, cluster: 1 };
     let mut election = Election::new(identity, Timing::default(), start);
+    for output in Election::new(n1.clone(), Timing::default(), start).handle(Input::Timer, start) {
+        if let Output::Send(frame) = output {
+            election.handle(Input::Frame(frame), start);
+        }
+    }
     let mut outputs = election.handle(Input::Want { vip: VIP.parse().unwrap(), wish: Wish::default() }, start);
     for _ in 0..100 {
         let due = election.deadline().unwrap();
@@ -45,10 +54,15 @@ fn claims_of_another(start: Now) -> Vec<Vec<u8>> {
             break;
         }
     }
+    let header = Header {
+        destination: heartbeat::DESTINATION.into(),
+        source: MacAddr::new(2, 0, 0, 0, 0, 0x0b),
+        ethertype: heartbeat::ETHERTYPE,
+    };
     outputs
         .into_iter()
         .filter_map(|output| match output {
-            Output::Send(frame) => Some(frame.emit_ethernet([2, 0, 0, 0, 0, 0x0b])),
+            Output::Send(frame) => Some([&header.emit()[..], &keys().seal(&frame, header.source, [1; 24])].concat()),
             _ => None,
         })
         .collect()
@@ -65,12 +79,13 @@ fn one_step_hears_the_claims_that_wait_behind_a_flood_of_questions() {
         let identity = Identity { speaker: SpeakerName::new("n1").unwrap(), boot: 1, cluster: 1 };
         let mac = link.mac.unwrap();
         let before = received(&lan.node);
-        let mut segment = Segment::open(link, mac, identity, Arc::new(desired("n1")), start).unwrap();
+        let claims = claims_of_another(&identity, start);
+        let membership = Membership { identity, keys: Arc::new(keys()), port: datagram::PORT };
+        let mut segment = Segment::open(link, mac, membership, Arc::new(desired("n1")), start).unwrap();
         let sent = lan.client.block_on(async || {
             let socket = PacketSocket::open(index).unwrap();
             let question =
                 arp::request(MacAddr::new(2, 0, 0, 0, 0, 0x0b), [198, 51, 100, 2].into(), [198, 51, 100, 77].into());
-            let claims = claims_of_another(start);
             (0..200).for_each(|_| socket.send(&question).unwrap());
             claims.iter().for_each(|claim| socket.send(claim).unwrap());
             200 + claims.len() as u64

@@ -6,10 +6,15 @@ use landfall::{
     cluster::{Change, accepted::Accepted, node::Node, record::Record, service::Announced},
     speaker::{
         desired::{Desired, Inputs, Seen},
+        keys::Keyring,
         lan::{Setup, run},
     },
 };
-use landfall_core::{alloc::ServiceKey, config::Labels, wire::heartbeat::SpeakerName};
+use landfall_core::{
+    alloc::ServiceKey,
+    config::Labels,
+    wire::{datagram, heartbeat::SpeakerName, seal::Keys},
+};
 use std::{net::IpAddr, sync::Arc, thread};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -84,6 +89,11 @@ fn first(node: &str) -> [Seen; 8] {
     ]
 }
 
+/// The keys of all speakers.
+pub fn keys() -> Keys {
+    Keys::new(&[7; 32], &[])
+}
+
 /// The table that these make.
 pub fn desired(node: &str) -> Desired {
     let mut inputs = Inputs::default();
@@ -93,17 +103,25 @@ pub fn desired(node: &str) -> Desired {
 
 /// Runs a speaker on each host, by its node's name, while `judge` looks on.
 pub fn speaking(hosts: &[(&str, &Host)], judge: impl FnOnce(&mut [Speaking])) {
+    let keyring = Keyring { keys: Some(Arc::new(keys())), fault: None };
+    let hosts: Vec<_> = hosts.iter().map(|(name, host)| (*name, *host, keyring.clone())).collect();
+    speaking_with(&hosts, judge);
+}
+
+/// The same where each has keys of its own.
+pub fn speaking_with(hosts: &[(&str, &Host, Keyring)], judge: impl FnOnce(&mut [Speaking])) {
     let leave = CancellationToken::new();
     thread::scope(|scope| {
         // A judge that panics ends the speakers too.
         let _end = leave.clone().drop_guard();
         let mut speakers = Vec::new();
-        for (name, host) in hosts {
+        for (name, host, keyring) in hosts {
             let (record, reported) = watch::channel(Record::default());
             let (wanted, desired) = watch::channel(None);
             let (figures, _) = watch::channel(Arc::default());
-            let setup =
-                Setup { speaker: SpeakerName::new(*name).unwrap(), desired, record, figures, leave: leave.clone() };
+            let (_, keys) = watch::channel(keyring.clone());
+            let speaker = SpeakerName::new(*name).unwrap();
+            let setup = Setup { speaker, keys, port: datagram::PORT, desired, record, figures, leave: leave.clone() };
             scope.spawn(move || host.block_on(async move || run(setup).await.unwrap()));
             let mut speaking = Speaking { inputs: Inputs::default(), wanted, reported };
             speaking.see(first(name));

@@ -6,9 +6,10 @@ use landfall_core::{
     responder::{self, Answer},
     wire::{
         arp,
-        ethernet::MacAddr,
+        ethernet::{Header, MacAddr},
         heartbeat::{self, Kind, SpeakerId, SpeakerName},
         ndp,
+        seal::Keys,
     },
 };
 use std::{
@@ -209,9 +210,11 @@ fn wireshark_sees_a_heartbeat_as_ethernet_with_data() {
         interval: Duration::from_millis(100),
         lateness: Duration::ZERO,
         digest: 4,
+        challenge: 5,
         weights: Vec::new(),
         kind: Kind::Beat,
         heard: Vec::new(),
+        echoes: Vec::new(),
         claims: Vec::new(),
     };
     let ask = heartbeat::Frame { kind: Kind::Ask { suspect: SpeakerId(5) }, ..beat.clone() };
@@ -221,9 +224,11 @@ fn wireshark_sees_a_heartbeat_as_ethernet_with_data() {
         ("eth.src", "02:00:00:00:00:0a"),
         ("eth.dst", "03:4c:46:00:00:01"),
     ];
-    let frames = [beat, ask].map(|frame| frame.emit_ethernet(NODE.octets()));
+    let keys = Keys::new(&[7; 32], &[]);
+    let header = Header { destination: heartbeat::DESTINATION.into(), source: NODE, ethertype: heartbeat::ETHERTYPE };
+    let frames = [beat, ask].map(|frame| [&header.emit()[..], &keys.seal(&frame, NODE, [1; 24])].concat());
     let length = |frame, data| fields(&[&common, &[("frame.len", frame), ("data.len", data)]]);
-    assert_eq!(read(&frames), [length("63", "49"), length("71", "57")]);
+    assert_eq!(read(&frames), [length("120", "106"), length("128", "114")]);
 }
 
 /// The judge itself: it does say so when a frame is wrong.

@@ -23,6 +23,7 @@ fn record() -> Record {
             at: "2026-11-24T12:00:00Z".parse().unwrap(),
             why: Cause::Dead,
             from: Some("n2".into()),
+            unheard: Some(Unheard { found_dead_ms: 310, claimed_ms: 330 }),
             vips: ips(&["198.51.100.100"]),
         }],
         peers: vec!["n3".into()],
@@ -49,7 +50,10 @@ fn a_record_is_read_as_it_was_written() {
             "eth0": {
                 "mac": "02:00:00:00:00:01", "addresses": ["198.51.100.11/24", "2001:db8::11/64"],
                 "owned": ["198.51.100.7", "198.51.100.100-198.51.100.101", "2001:db8::100"],
-                "moves": [{"at": "2026-11-24T12:00:00Z", "why": "Dead", "from": "n2", "vips": ["198.51.100.100"]}],
+                "moves": [{
+                    "at": "2026-11-24T12:00:00Z", "why": "Dead", "from": "n2", "vips": ["198.51.100.100"],
+                    "unheard": {"foundDeadMs": 310, "claimedMs": 330}
+                }],
                 "peers": ["n3"]
             },
             "eth1": {

@@ -57,7 +57,7 @@ impl Bench {
         let at = Timestamp::from_second(self.now.as_secs() as i64).unwrap();
         self.record(node, |eth0| {
             eth0.owned.extend(&vips);
-            eth0.moves.push(Move { at, why, from: from.map(Into::into), vips });
+            eth0.moves.push(Move { at, why, from: from.map(Into::into), unheard: None, vips });
         });
     }
 

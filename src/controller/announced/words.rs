@@ -3,7 +3,7 @@
 use super::speakers::{Foreign, Speakers, Standing};
 use crate::cluster::{
     events::{Severity, Telling},
-    record::{Cause, Reason},
+    record::{Cause, Move, Reason, Unheard},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -129,8 +129,12 @@ pub fn announced(vips: &[IpAddr], speakers: &Speakers) -> Option<Telling> {
 }
 
 /// An address has moved.
-pub fn owner_changed(vip: IpAddr, from: &str, to: &str, why: Cause) -> Telling {
-    let note = format!("{vip} has moved from {from} to {to}: {why}");
+pub fn owner_changed(vip: IpAddr, from: &str, to: &str, came: &Move) -> Telling {
+    let Move { why, unheard, .. } = came;
+    let time = unheard.map_or_else(String::new, |Unheard { found_dead_ms, claimed_ms }| {
+        format!("; {found_dead_ms} ms after its last sign of life it was thought dead, and {claimed_ms} ms after that sign replaced")
+    });
+    let note = format!("{vip} has moved from {from} to {to}: {why}{time}");
     Telling { severity: Severity::Normal, reason: "OwnerChanged", note }
 }
 

@@ -12,7 +12,7 @@ fn place(n: u8) -> Place {
 fn run(announcer: &mut Announcer, end: Duration) -> Vec<(Duration, Place)> {
     let mut said = Vec::new();
     while let Some(now) = announcer.deadline().filter(|deadline| *deadline <= end) {
-        let due = announcer.due(now);
+        let due = announcer.due(now, |_| false);
         assert!(!due.is_empty(), "woken for nothing at {now:?}");
         said.extend(due.into_iter().map(|place| (now, place)));
     }
@@ -92,17 +92,17 @@ fn a_released_vip_is_silent() {
     announcer.acquire(place(1), MINUTE);
     announcer.acquire(place(2), MINUTE);
     announcer.release(place(1));
-    assert_eq!(announcer.due(MINUTE), [place(2)]);
+    assert_eq!(announcer.due(MINUTE, |_| false), [place(2)]);
     announcer.release(place(2));
     assert_eq!(announcer.deadline(), None);
-    assert_eq!(announcer.due(2 * MINUTE), []);
+    assert_eq!(announcer.due(2 * MINUTE, |_| false), []);
 }
 
 #[test]
 fn a_vip_held_back_by_the_pace_is_silent_once_released() {
     let mut announcer = Announcer::default();
     (0..100).for_each(|n| announcer.acquire(place(n), MINUTE));
-    assert_eq!(announcer.due(MINUTE).len(), BURST as usize);
+    assert_eq!(announcer.due(MINUTE, |_| false).len(), BURST as usize);
     (0..100).for_each(|n| announcer.release(place(n)));
     assert_eq!(announcer.deadline(), None);
 }

@@ -2,7 +2,7 @@
 
 use super::{Life, Wish};
 use crate::{
-    wire::heartbeat::{Frame, SpeakerName},
+    wire::heartbeat::{Frame, SpeakerId, SpeakerName},
     words::words,
 };
 use std::{net::IpAddr, time::Duration};
@@ -32,6 +32,14 @@ pub struct Identity {
 pub enum Input {
     /// A frame came in on the segment.
     Frame(Frame),
+    /// One came by the way round.
+    Around(Frame),
+    /// The gateway has answered [`Output::Seek`], or was heard otherwise.
+    Reached,
+    /// The gateway is another one from now on, or there is none: what was heard of it counts no more.
+    NoGateway,
+    /// A plain ARP or neighbour discovery answer for a VIP came from this speaker's address.
+    Vouched(SpeakerId),
     /// [`Election::deadline`](super::Election::deadline) has passed. Early, late and needless calls do no harm.
     Timer,
     /// This speaker can answer for the VIP here. Again for a VIP that it already can: only the wish changes.
@@ -64,6 +72,22 @@ pub enum Input {
 pub enum Output {
     /// Send this frame on the segment.
     Send(Frame),
+    /// The frame that was to be sent just now is to go the way round as well, as a datagram.
+    Around(Frame),
+    /// Announce the VIP once: another one has answered for it, too, and stopped.
+    Announce {
+        /// The VIP.
+        vip: IpAddr,
+    },
+    /// Ask the gateway by ARP, where there is one: its answer is [`Input::Reached`].
+    Seek,
+    /// Ask `suspect` for the VIP as any client would: its answer is [`Input::Vouched`].
+    Question {
+        /// Whom.
+        suspect: SpeakerId,
+        /// For which VIP.
+        vip: IpAddr,
+    },
     /// Answer for the VIP from now on, and announce it.
     Acquire {
         /// The VIP.
@@ -74,6 +98,8 @@ pub enum Output {
         why: Acquired,
         /// The speaker that answered before, where there was one and its name is known.
         from: Option<SpeakerName>,
+        /// Where it is dead: for how long it had not been heard.
+        unheard: Option<Unheard>,
     },
     /// Stop answering for the VIP.
     Release {
@@ -84,6 +110,15 @@ pub enum Output {
     },
     /// Nothing is left to hand over: the speaker may exit.
     Drained,
+}
+
+/// From the last sign of life of a dead owner, its own or others' word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unheard {
+    /// Until it was thought dead.
+    pub found_dead: Duration,
+    /// Until another claimed what it had.
+    pub claimed: Duration,
 }
 
 /// Why a VIP is answered for.
@@ -125,6 +160,8 @@ pub enum Ignored {
     EarlierBoot,
     /// It came twice, or after a newer one.
     OldCounter,
+    /// Its sender is not known yet, and has not shown that the frame is new.
+    Unproven,
     /// More speakers than a segment may have.
     TooManyPeers,
     /// More VIPs than are remembered.
@@ -138,6 +175,7 @@ impl Ignored {
         "namesake" => [Self::Namesake],
         "earlier_boot" => [Self::EarlierBoot],
         "old_counter" => [Self::OldCounter],
+        "unproven" => [Self::Unproven],
         "too_many_peers" => [Self::TooManyPeers],
         "too_many_vips" => [Self::TooManyVips],
     }
@@ -158,4 +196,6 @@ pub struct PeerStatus<'a> {
     pub heard: Option<Duration>,
     /// How many VIPs it claims.
     pub claims: usize,
+    /// It is heard by the way round alone: something between drops its frames.
+    pub blocked: bool,
 }

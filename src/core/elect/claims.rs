@@ -38,10 +38,10 @@ impl Register {
         }
     }
 
-    /// A firm claim of `holder`'s, who answers in this `state`, after the release with epoch `after`.
-    pub fn answered(vip: IpAddr, after: u64, epoch: u64, state: State, holder: Holder) -> Self {
+    /// A claim of `holder`'s, who answers in this `state`, after the release with epoch `after`.
+    pub fn answered(vip: IpAddr, after: u64, epoch: u64, firm: bool, state: State, holder: Holder) -> Self {
         let hash = hash::rendezvous(vip, holder.speaker);
-        Self { after, epoch, firm: true, hash, state, holder }
+        Self { after, epoch, firm, hash, state, holder }
     }
 
     /// A release.

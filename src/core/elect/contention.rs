@@ -5,7 +5,7 @@
 //! First wait those of the second tier, then those of a lower weight, then those of a lower hash. Each lets all before it have
 //! both of their turns: by rank, and above their share.
 
-use super::{Acquired, Duty, Election, Mine, Output, Register, Tier, hash};
+use super::{Acquired, Duty, Election, Mine, Output, Register, Tier, Unheard, hash};
 use crate::wire::heartbeat::{SpeakerId, SpeakerName, State};
 use std::{cmp::Ordering, net::IpAddr, time::Duration};
 
@@ -92,6 +92,10 @@ impl Election {
         match contention.step {
             _ if self.listening() => self.wait(address, Step::Listen, self.rest()),
             Step::Listen => self.wait(address, Step::Rank, self.rank_wait(address)),
+            // Those that have just started get their share, too.
+            Step::Share if self.is_new(address) && self.is_filling() => {
+                self.wait(address, Step::Share, self.timing.slot);
+            }
             Step::Share => self.claim(address),
             Step::Rank => {
                 // A fair share is one among those that are preferred alike.
@@ -113,7 +117,6 @@ impl Election {
         let before = vip.register;
         let owned = vip.mine.is_some();
         let state = vip.want.unwrap_or_default().tier.state();
-        let epoch = before.map_or(wall, |register| wall.max(register.epoch.saturating_add(1)));
         let why = match before {
             None => Acquired::New,
             Some(register) => match register.state {
@@ -130,7 +133,16 @@ impl Election {
         };
         let from = before.filter(|_| why != Acquired::New).and_then(|register| self.name_of(register.holder.speaker));
         let after = before.map_or(0, |register| register.after);
-        let register = Register::answered(address, after, epoch, state, me);
+        let firm = self.is_firm(before.as_ref(), why);
+        let next = before.map_or(1, |register| register.epoch.saturating_add(1));
+        let epoch = match before {
+            _ if firm => wall.max(next),
+            // The one who is thought dead has it again, should it come back; nor does one's own doubtful word grow.
+            Some(before) if why == Acquired::Dead || before.holder == me && !before.firm => before.epoch,
+            _ => next,
+        };
+        let register = Register::answered(address, after, epoch, firm, state, me);
+        self.evidence.note(address, !firm);
         let Some(vip) = self.vips.get_mut(&address) else { return };
         vip.register = Some(register);
         vip.mine = Some(Mine::Owner);
@@ -138,9 +150,16 @@ impl Election {
         vip.changed = self.now.mono;
         self.say(address, register);
         if !owned {
-            self.out.push(Output::Acquire { vip: address, epoch, why, from });
+            let unheard =
+                before.filter(|_| why == Acquired::Dead).and_then(|before| self.unheard(before.holder.speaker));
+            self.out.push(Output::Acquire { vip: address, epoch, why, from, unheard });
         }
         self.dispute_if_claimed(address);
+    }
+
+    fn unheard(&self, speaker: SpeakerId) -> Option<Unheard> {
+        let (last, found) = self.peers.get(speaker)?.death()?;
+        Some(Unheard { found_dead: found.saturating_sub(last), claimed: self.now.mono.saturating_sub(last) })
     }
 
     fn name_of(&self, speaker: SpeakerId) -> Option<SpeakerName> {
@@ -190,8 +209,18 @@ impl Election {
 
     /// How many times as long as their rank speakers above their share let the others go first.
     fn patience(&self, address: IpAddr) -> u32 {
-        let is_new = self.vips.get(&address).is_none_or(|vip| vip.register.is_none());
-        if is_new { NEW_VIP_PATIENCE } else { 1 }
+        if self.is_new(address) { NEW_VIP_PATIENCE } else { 1 }
+    }
+
+    /// Whether nobody is known to have held the VIP since its Service got it.
+    fn is_new(&self, address: IpAddr) -> bool {
+        self.vips.get(&address).is_none_or(|vip| vip.register.is_none())
+    }
+
+    /// Whether the segment has just come up: others still listen, and this speaker has not done so for long.
+    fn is_filling(&self) -> bool {
+        let latest = self.listen_until + self.timing.filling;
+        self.now.mono < latest && (self.proofs.is_waiting() || self.peers.candidates().any(|(_, peer)| peer.listening))
     }
 
     /// How long it takes until so many have had a turn.

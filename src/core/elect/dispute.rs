@@ -3,7 +3,7 @@
 //! Its owner says it at once. A third speaker that hears both waits a little, then repeats it for the two that perhaps do
 //! not hear each other. The pauses double, so a claimant that hears nobody is not shouted at for ever.
 
-use super::{Duty, Election, claims::Register, hash};
+use super::{Duty, Election, Output, claims::Register, hash};
 use crate::wire::heartbeat::{Holder, State};
 use std::{net::IpAddr, time::Duration};
 
@@ -51,8 +51,12 @@ impl Election {
             self.agenda.insert((at, address, Duty::Dispute));
             Dispute { at, repeated: dispute.repeated + 1 }
         });
-        if let Some(vip) = self.vips.get_mut(&address) {
-            vip.dispute = next;
+        let Some(vip) = self.vips.get_mut(&address) else { return };
+        vip.dispute = next;
+        // Whoever has given in may have announced the VIP meanwhile. Where this speaker has just begun to answer it announces anyway.
+        let is_old = vip.changed + self.timing.affirm_at_most <= self.now.mono;
+        if next.is_none() && dispute.repeated > 0 && vip.mine.is_some() && is_old {
+            self.out.push(Output::Announce { vip: address });
         }
     }
 

@@ -1,7 +1,8 @@
 //! What a frame says: its sender lives, whom it hears, what it claims, and what it asks.
 
 use super::{
-    Duty, Election, Ignored, MOST_FOREIGN_CLAIMS, MOST_FOREIGN_VIPS, Mine, Register, Released, hash, peers::News,
+    Duty, Election, Ignored, MOST_FOREIGN_CLAIMS, MOST_FOREIGN_VIPS, Mine, Register, Released, hash,
+    peers::{News, Way},
 };
 use crate::wire::heartbeat::{Claim, Frame, Holder, Kind, SpeakerId, State};
 use std::{cmp::Ordering, collections::BTreeSet, net::IpAddr, time::Duration};
@@ -10,7 +11,7 @@ use std::{cmp::Ordering, collections::BTreeSet, net::IpAddr, time::Duration};
 const WITNESSES: usize = 5;
 
 impl Election {
-    pub(super) fn hear(&mut self, frame: Frame) -> Result<(), Ignored> {
+    pub(super) fn hear(&mut self, frame: Frame, way: Way) -> Result<(), Ignored> {
         if frame.cluster != self.identity.cluster {
             return Err(Ignored::OtherCluster);
         }
@@ -18,11 +19,18 @@ impl Election {
         if sender.speaker == self.id {
             return Err(if frame.boot == self.identity.boot { Ignored::Echo } else { Ignored::Namesake });
         }
+        self.prove(sender, &frame, way)?;
+        let is_replaced = self.peers.get(sender.speaker).is_some_and(|peer| peer.boot != sender.boot);
         let before = self.leaves(sender.speaker);
-        let news = self.peers.hear(sender.speaker, &frame, &self.timing, self.now.mono)?;
+        let news = self.peers.hear((sender.speaker, way), &frame, &self.timing, self.now.mono)?;
+        self.came(sender, way);
+        self.affirm_soon();
         match news {
             News::Known => {}
             News::New => {
+                if is_replaced {
+                    self.proofs.retire(self.now.mono + self.timing.retire);
+                }
                 self.consider_all_of(sender.speaker);
                 self.speech.greet(self.now.mono + self.some_of(self.timing.slot, sender.boot));
             }
@@ -49,16 +57,49 @@ impl Election {
         Ok(())
     }
 
+    /// Refuses a frame that may be an old one, and says what would show that its sender is new. A speaker that asks for the same
+    /// is answered.
+    fn prove(&mut self, sender: Holder, frame: &Frame, way: Way) -> Result<(), Ignored> {
+        let now = self.now.mono;
+        self.peers.check(sender, frame.counter, way, now)?;
+        let is_proven = self.peers.knows(sender) || self.proofs.proves(frame);
+        if is_proven {
+            self.proofs.accept(sender.speaker);
+        }
+        let is_asked = self.proofs.for_me(frame).is_some_and(|echo| echo.wanted);
+        let is_welcome = is_proven || self.peers.has_room();
+        if is_welcome
+            && (!is_proven || is_asked)
+            && self.proofs.owe(sender.speaker, frame, !is_proven, &self.timing, now)
+        {
+            self.speech.reply(now + self.some_of(self.timing.slot, sender.boot), self.timing.repeat);
+            if !is_proven {
+                self.came(sender, way);
+            }
+        }
+        if is_proven { Ok(()) } else { Err(Ignored::Unproven) }
+    }
+
+    /// A frame that nobody had heard yet came by the way round: whoever sent it does not hear us otherwise either, unless its
+    /// direct copy was only overtaken.
+    fn came(&mut self, sender: Holder, way: Way) {
+        if way == Way::Around && !self.peers.is_direct(sender, &self.timing, self.now.mono) {
+            self.speech.go_around(self.now.mono + self.timing.around);
+        }
+    }
+
     /// Whether what the peer holds is to be taken over although it lives.
     fn leaves(&self, id: SpeakerId) -> bool {
         self.peers.get(id).is_some_and(|peer| peer.draining || peer.deaf)
     }
 
     /// A peer thought dead is back: what it still claims and others have taken over is disputed, and what it holds stays.
-    fn welcome(&mut self, id: SpeakerId) {
-        let claimed: Vec<IpAddr> = self.peers.get(id).map(|peer| peer.claims.vips().collect()).unwrap_or_default();
-        for address in claimed {
-            self.dispute_if_claimed(address);
+    pub(super) fn welcome(&mut self, id: SpeakerId) {
+        let Some(peer) = self.peers.get(id) else { return };
+        let holder = Holder { speaker: id, boot: peer.boot };
+        let words: Vec<_> = peer.claims.iter().map(|claim| (claim.vip, Register::of(claim, holder))).collect();
+        for (address, word) in words {
+            self.offer(address, word);
         }
         self.consider_all_of(id);
     }
@@ -165,6 +206,8 @@ impl Election {
     /// Somebody misses `suspect`.
     fn asked(&mut self, suspect: SpeakerId, question: u64) {
         if suspect == self.id {
+            // Who misses us may be one that our frames do not reach directly.
+            self.speech.go_around(self.now.mono + self.timing.around);
             self.speech.hurry();
             return;
         }

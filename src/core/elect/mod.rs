@@ -4,7 +4,7 @@
 //! be carried out in order. `docs/election.md` tells the protocol; here is who does what:
 //!
 //! ```text
-//!  Frame ─► hear ─► peers (who lives) ─┐
+//!  Frame ─► hear ─► proof (is it new) ─► peers (who lives) ─┐
 //!                └► claims (registers) ─┴► contention ─► Acquire, Release
 //!  Want, Unwant, Withdraw, Drain ─► leave ─┘     │
 //!  Timer ─► everything that is due               └► speak ─► Send
@@ -16,15 +16,18 @@ mod api;
 mod claims;
 mod contention;
 mod dispute;
+mod evidence;
 pub mod hash;
 mod hear;
+mod lateness;
 mod leave;
 mod peers;
+mod proof;
 mod speak;
 mod timing;
 mod wish;
 
-pub use api::{Acquired, Identity, Ignored, Input, Now, Output, PeerStatus, Released};
+pub use api::{Acquired, Identity, Ignored, Input, Now, Output, PeerStatus, Released, Unheard};
 pub use peers::Life;
 pub use timing::Timing;
 pub use wish::{Preferences, Tier, Wish};
@@ -33,7 +36,7 @@ use crate::wire::heartbeat::{Holder, SpeakerId};
 use claims::{ClaimSet, Register};
 use contention::Contention;
 use dispute::Dispute;
-use peers::Peers;
+use peers::{Peers, Way};
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -96,11 +99,16 @@ pub struct Election {
     /// nor before that while not all claims are known.
     listen_latest: Duration,
     peers: Peers,
+    proofs: proof::Proofs,
+    lateness: lateness::Lateness,
+    evidence: evidence::Evidence,
     /// How much this speaker is preferred.
     weights: Vec<u16>,
     vips: BTreeMap<IpAddr, Vip>,
     claims: ClaimSet,
     agenda: BTreeSet<(Duration, IpAddr, Duty)>,
+    /// The others have been told that nothing is claimed yet.
+    is_said_to_listen: bool,
     draining: bool,
     drained: bool,
     sweep: Duration,
@@ -112,8 +120,12 @@ pub struct Election {
 impl Election {
     /// A speaker that has just started.
     pub fn new(identity: Identity, timing: Timing, now: Now) -> Self {
+        let id = hash::speaker_id(&identity.speaker);
         Self {
-            id: hash::speaker_id(&identity.speaker),
+            id,
+            proofs: proof::Proofs::new(id, identity.boot),
+            lateness: lateness::Lateness::default(),
+            evidence: evidence::Evidence::new(now.mono),
             identity,
             now,
             listen_until: now.mono + timing.listen,
@@ -124,6 +136,7 @@ impl Election {
             vips: BTreeMap::new(),
             claims: ClaimSet::default(),
             agenda: BTreeSet::new(),
+            is_said_to_listen: true,
             draining: false,
             drained: false,
             sweep: now.mono + SWEEP,
@@ -138,16 +151,29 @@ impl Election {
         self.now = Now { mono: self.now.mono.max(now.mono), wall: now.wall };
         match input {
             Input::Frame(frame) => {
-                if let Err(ignored) = self.hear(frame) {
+                if let Err(ignored) = self.hear(frame, Way::Direct) {
+                    self.ignore(ignored);
+                }
+            }
+            Input::Around(frame) => {
+                if let Err(ignored) = self.hear(frame, Way::Around) {
                     self.ignore(ignored);
                 }
             }
             Input::Timer => self.run(),
+            Input::Reached => self.reached(),
+            Input::NoGateway => self.forget_gateway(),
+            Input::Vouched(speaker) => self.vouched(speaker),
             Input::Want { vip, wish } => self.want(vip, wish),
             Input::Weigh(weights) => self.weigh(weights),
             Input::Unwant { vip } => self.unwant(vip),
             Input::Withdraw { vip } => self.withdraw(vip),
             Input::Drain => self.drain(),
+        }
+        if self.is_said_to_listen && !self.listening() {
+            // The others wait for this word.
+            self.is_said_to_listen = false;
+            self.speech.hurry();
         }
         self.speak();
         if self.draining && !self.drained && self.claims.is_empty() {
@@ -160,10 +186,18 @@ impl Election {
     /// When [`Input::Timer`] is next due, on the monotonic clock.
     pub fn deadline(&self) -> Option<Duration> {
         let agenda = self.agenda.first().map(|(at, _, _)| *at);
-        [agenda, self.peers.deadline(&self.timing), Some(self.speech.due()), Some(self.sweep)]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            agenda,
+            self.peers.deadline(&self.timing),
+            self.proofs.deadline(),
+            Some(self.speech.due()),
+            Some(self.sweep),
+            self.evidence_due(),
+            self.listened(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// The VIPs that this speaker answers for, in order.
@@ -185,7 +219,23 @@ impl Election {
             draining: peer.draining,
             heard: peer.heard,
             claims: peer.claims.len(),
+            blocked: peer.is_blocked(&self.timing, self.now.mono),
         })
+    }
+
+    /// Whether this run of that speaker is known, and its frames are its own.
+    pub fn knows(&self, holder: Holder) -> bool {
+        self.peers.knows(holder)
+    }
+
+    /// Whether a silent speaker is being asked.
+    pub fn is_asking(&self) -> bool {
+        self.peers.iter().any(|(_, peer)| matches!(peer.life, Life::Suspect { .. }))
+    }
+
+    /// How many frames it has said.
+    pub fn said(&self) -> u64 {
+        self.speech.said()
     }
 
     /// How often what was not listened to, and why.
@@ -205,13 +255,26 @@ impl Election {
     /// Whether nothing may be claimed yet.
     fn listening(&self) -> bool {
         let now = self.now.mono;
-        now < self.listen_until || now < self.listen_latest && self.peers.living().any(|(_, peer)| !peer.in_step())
+        now < self.listen_until || now < self.listen_latest && self.is_learning()
+    }
+
+    /// Whether somebody is heard who is not known yet, or not all that it claims.
+    fn is_learning(&self) -> bool {
+        self.proofs.is_waiting() || self.peers.living().any(|(_, peer)| !peer.in_step())
+    }
+
+    /// When the others are to be told that listening is over.
+    fn listened(&self) -> Option<Duration> {
+        let until = if self.now.mono < self.listen_until { self.listen_until } else { self.listen_latest };
+        self.is_said_to_listen.then_some(until)
     }
 
     /// Does what is due.
     fn run(&mut self) {
         self.notice_pause();
         self.run_peers();
+        self.proofs.run(self.now.mono);
+        self.run_evidence();
         let now = self.now.mono;
         // Counts every VIP: once in a call, and only where somebody contends.
         let mut total = None;
@@ -237,7 +300,13 @@ impl Election {
     /// late, so between two such rests there is time to act.
     fn notice_pause(&mut self) {
         let now = self.now.mono;
-        let late = self.deadline().is_some_and(|due| due + self.timing.paused < now);
+        let due = self.deadline().filter(|due| *due <= now);
+        // A longer one is no lateness: the speaker stood still, and is as quick as ever now.
+        if let Some(due) = due.filter(|due| now <= *due + self.timing.late_at_most) {
+            self.lateness.note(due, now, self.timing.late_for);
+            self.peers.be_late(self.lateness.get());
+        }
+        let late = due.is_some_and(|due| due + self.timing.paused < now);
         if late && self.listen_until + self.timing.idle_beat < now {
             self.listen_until = now + self.timing.listen_after_pause;
             self.listen_latest = self.listen_until;
@@ -247,17 +316,34 @@ impl Election {
     fn run_peers(&mut self) {
         for due in self.peers.run(&self.timing, self.now.mono) {
             match due {
-                peers::Due::Ask(suspect) => self.speech.ask(suspect),
+                peers::Due::Ask(suspect) => self.ask(suspect),
                 peers::Due::Fetch(peer) => self.speech.fetch(peer),
                 peers::Due::Died(peer) => self.consider_all_of(peer),
             }
         }
     }
 
+    /// Asks a silent speaker in every way there is: by a frame, and by a plain question for an address of its.
+    fn ask(&mut self, suspect: SpeakerId) {
+        self.speech.ask(suspect);
+        self.seek();
+        let claims = self.peers.get(suspect).map(|peer| &peer.claims).filter(|claims| !claims.is_empty());
+        let vip = claims.and_then(|claims| claims.vips().nth(self.speech.said() as usize % claims.len()));
+        self.out.extend(vip.map(|vip| Output::Question { suspect, vip }));
+    }
+
+    /// A plain question was answered from the address of `speaker`.
+    fn vouched(&mut self, speaker: SpeakerId) {
+        self.peers.vouch(speaker, &self.timing, self.now.mono);
+    }
+
     /// Forgets what nobody wants or holds, and those that have been dead for long.
     fn forget(&mut self) {
         let now = self.now.mono;
-        self.peers.forget(&self.timing, now);
+        self.proofs.sweep(now);
+        if self.peers.forget(&self.timing, now) {
+            self.proofs.renew();
+        }
         let gone: Vec<IpAddr> = self
             .vips
             .iter()

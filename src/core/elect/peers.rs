@@ -34,6 +34,15 @@ pub enum Life {
     },
 }
 
+/// How a frame came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    /// As an Ethernet frame of our own type.
+    Direct,
+    /// As a datagram.
+    Around,
+}
+
 /// Another speaker of the segment.
 #[derive(Debug)]
 pub(super) struct Peer {
@@ -45,10 +54,24 @@ pub(super) struct Peer {
     counter: u64,
     /// When it was last heard itself.
     pub heard: Option<Duration>,
+    /// When last directly,
+    direct: Option<Duration>,
+    /// and when last by the way round alone.
+    around: Option<Duration>,
     /// The newest proof of its life, its own or others'.
     evidence: Duration,
+    /// Until when a plain answer from its address vouches for it.
+    vouched: Duration,
+    /// Since when nothing else does.
+    vouching: Option<Duration>,
+    /// Since when it has been suspected, or was when it died.
+    pub suspected: Option<Duration>,
     interval: Duration,
+    /// How late its timers have been.
+    lateness: Duration,
     pub draining: bool,
+    /// It has just started.
+    pub listening: bool,
     /// How much it is preferred.
     pub weights: Vec<u16>,
     /// Since when its beats show that it misses what others say,
@@ -83,9 +106,16 @@ impl Peer {
             previous: None,
             counter: 0,
             heard: None,
+            direct: None,
+            around: None,
             evidence: now,
+            vouched: Duration::ZERO,
+            vouching: None,
+            suspected: None,
             interval,
+            lateness: Duration::ZERO,
             draining: false,
+            listening: false,
             weights: Vec::new(),
             missing: None,
             deaf: false,
@@ -100,24 +130,43 @@ impl Peer {
         matches!(self.life, Life::Dead { .. })
     }
 
+    /// Its last sign of life, and when it was thought dead.
+    pub fn death(&self) -> Option<(Duration, Duration)> {
+        match self.life {
+            Life::Dead { since } => Some((self.evidence, since)),
+            Life::Alive | Life::Suspect { .. } => None,
+        }
+    }
+
     /// Whether all its claims are known.
     pub fn in_step(&self) -> bool {
         self.claims.digest() == self.digest
     }
 
-    /// How long it may be silent.
-    fn patience(&self, timing: &Timing) -> Duration {
-        self.interval * timing.silence_tenths / 10
+    /// Whether it is heard by the way round alone.
+    pub fn is_blocked(&self, timing: &Timing, now: Duration) -> bool {
+        let lately = |at: Option<Duration>| at.is_some_and(|at| now < at + timing.around);
+        lately(self.around) && !lately(self.direct)
+    }
+
+    /// How long it may be silent, for one who is `late` himself.
+    fn patience(&self, timing: &Timing, late: Duration) -> Duration {
+        self.interval * timing.silence_tenths / 10 + self.slack(timing, late)
+    }
+
+    /// By how much its word, and its hearing, may be late.
+    fn slack(&self, timing: &Timing, late: Duration) -> Duration {
+        (self.lateness + late).min(timing.late_at_most)
     }
 
     /// Whether it was heard itself within its patience.
-    fn audible(&self, timing: &Timing, now: Duration) -> bool {
-        self.heard.is_some_and(|heard| now < heard + self.patience(timing))
+    fn audible(&self, timing: &Timing, late: Duration, now: Duration) -> bool {
+        self.heard.is_some_and(|heard| now < heard + self.patience(timing, late))
     }
 
-    fn deadline(&self, timing: &Timing) -> Option<Duration> {
+    fn deadline(&self, timing: &Timing, late: Duration) -> Option<Duration> {
         let life = match self.life {
-            Life::Alive => Some(self.evidence + self.patience(timing)),
+            Life::Alive => Some((self.evidence + self.patience(timing, late)).max(self.vouched)),
             Life::Suspect { next, .. } => Some(next),
             Life::Dead { .. } => None,
         };
@@ -131,6 +180,8 @@ pub(super) struct Peers {
     peers: BTreeMap<SpeakerId, Peer>,
     /// Who was heard when: the last [`SAID`] frames.
     said: VecDeque<(Duration, SpeakerId)>,
+    /// How late this speaker's own timers have been.
+    late: Duration,
 }
 
 /// What the passing of time asks for.
@@ -154,6 +205,11 @@ impl Peers {
         self.peers.iter().map(|(id, peer)| (*id, peer))
     }
 
+    /// This speaker's own timers have been this late.
+    pub fn be_late(&mut self, late: Duration) {
+        self.late = late;
+    }
+
     /// Those not thought dead.
     pub fn living(&self) -> impl Iterator<Item = (SpeakerId, &Peer)> {
         self.iter().filter(|(_, peer)| !peer.dead())
@@ -172,24 +228,62 @@ impl Peers {
     /// Those heard within their patience, with how long ago.
     pub fn heard<'a>(&'a self, timing: &'a Timing, now: Duration) -> impl Iterator<Item = (SpeakerId, Duration)> + 'a {
         self.iter()
-            .filter(move |(_, peer)| peer.audible(timing, now))
+            .filter(move |(_, peer)| peer.audible(timing, self.late, now))
             .filter_map(move |(id, peer)| Some((id, now.saturating_sub(peer.heard?))))
     }
 
+    /// Whether this run of that speaker has been heard before.
+    pub fn knows(&self, holder: Holder) -> bool {
+        self.get(holder.speaker).is_some_and(|peer| peer.boot == holder.boot && peer.heard.is_some())
+    }
+
+    /// Whether there is room for one more.
+    pub fn has_room(&self) -> bool {
+        self.peers.len() < MOST_PEERS
+    }
+
+    /// Refuses a frame of a run that is over, or that came twice or after a newer one.
+    pub fn check(&mut self, holder: Holder, counter: u64, way: Way, now: Duration) -> Result<(), Ignored> {
+        let Some(peer) = self.peers.get_mut(&holder.speaker) else { return Ok(()) };
+        if peer.previous == Some(holder.boot) {
+            return Err(Ignored::EarlierBoot);
+        }
+        if peer.boot != holder.boot || peer.heard.is_none() || counter > peer.counter {
+            return Ok(());
+        }
+        // The copy that went the other way.
+        if counter == peer.counter && way == Way::Direct {
+            peer.direct = Some(now);
+        }
+        Err(Ignored::OldCounter)
+    }
+
+    /// Whether frames of that run have come directly of late.
+    pub fn is_direct(&self, holder: Holder, timing: &Timing, now: Duration) -> bool {
+        let peer = self.get(holder.speaker).filter(|peer| peer.boot == holder.boot);
+        peer.is_some_and(|peer| peer.direct.is_some_and(|at| now < at + peer.patience(timing, Duration::ZERO)))
+    }
+
     /// Takes a frame of `id`'s as a proof of life, and what it says of its sender.
-    pub fn hear(&mut self, id: SpeakerId, frame: &Frame, timing: &Timing, now: Duration) -> Result<News, Ignored> {
+    pub fn hear(
+        &mut self,
+        (id, way): (SpeakerId, Way),
+        frame: &Frame,
+        timing: &Timing,
+        now: Duration,
+    ) -> Result<News, Ignored> {
         let full = self.peers.len() >= MOST_PEERS;
         let known = self.peers.get(&id);
         if known.is_none() && full {
             return Err(Ignored::TooManyPeers);
         }
         let news = match known {
-            Some(peer) if peer.previous == Some(frame.boot) => return Err(Ignored::EarlierBoot),
             Some(peer) if peer.boot == frame.boot => {
-                if peer.heard.is_some() && frame.counter <= peer.counter {
-                    return Err(Ignored::OldCounter);
+                if peer.dead() {
+                    News::Returned
+                } else {
+                    News::Known
                 }
-                if peer.dead() { News::Returned } else { News::Known }
             }
             _ => News::New,
         };
@@ -206,12 +300,19 @@ impl Peers {
             peer.name.get_or_insert_with(|| frame.speaker.clone());
             peer.counter = frame.counter;
             peer.heard = Some(now);
+            match way {
+                Way::Direct => peer.direct = Some(now),
+                Way::Around => peer.around = Some(now),
+            }
             peer.evidence = now;
+            peer.lateness = frame.lateness;
             peer.interval = frame.interval.max(Duration::from_millis(1));
             peer.draining = frame.draining;
+            peer.listening = frame.listening;
             peer.weights.clone_from(&frame.weights);
             peer.digest = frame.digest;
             peer.life = Life::Alive;
+            (peer.suspected, peer.vouching) = (None, None);
             if frame.kind == Kind::Beat {
                 peer.missing = misses.then(|| peer.missing.unwrap_or(now));
                 peer.deaf = peer.missing.is_some_and(|since| since + timing.beat <= now);
@@ -230,14 +331,27 @@ impl Peers {
 
     /// Takes another's word that `id` spoke `age` ago.
     pub fn witness(&mut self, id: SpeakerId, age: Duration, timing: &Timing, now: Duration) -> bool {
+        let late = self.late;
         let Some(peer) = self.peers.get_mut(&id) else { return false };
         peer.evidence = peer.evidence.max(now.saturating_sub(age));
-        let alive = now < peer.evidence + peer.patience(timing);
+        let alive = now < peer.evidence + peer.patience(timing, late);
         let returned = alive && peer.dead();
         if alive {
-            peer.life = Life::Alive;
+            (peer.life, peer.suspected) = (Life::Alive, None);
         }
         returned
+    }
+
+    /// A plain answer came from its address while it is being asked: it lives until then. Anybody can forge such answers, and
+    /// kernels give some of their own accord, so that they count for a while only.
+    pub fn vouch(&mut self, id: SpeakerId, timing: &Timing, now: Duration) {
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| matches!(peer.life, Life::Suspect { .. })) else {
+            return;
+        };
+        let since = *peer.vouching.get_or_insert(now);
+        if now < since + timing.vouch_at_most {
+            (peer.vouched, peer.life) = (now + timing.vouch, Life::Alive);
+        }
     }
 
     /// Takes another's word that `holder` exists, so that it is asked for before it is thought dead.
@@ -258,7 +372,7 @@ impl Peers {
     pub fn run(&mut self, timing: &Timing, now: Duration) -> Vec<Due> {
         let mut due = Vec::new();
         for (id, peer) in &mut self.peers {
-            let patience = peer.evidence + peer.patience(timing);
+            let patience = (peer.evidence + peer.patience(timing, self.late)).max(peer.vouched);
             let asked = match peer.life {
                 Life::Alive if patience <= now => Some(0),
                 Life::Suspect { asked, next } if next <= now => Some(asked),
@@ -266,7 +380,12 @@ impl Peers {
             };
             match asked {
                 Some(asked) if asked < timing.asks => {
-                    peer.life = Life::Suspect { asked: asked + 1, next: now + timing.ask };
+                    let last = asked + 1 == timing.asks;
+                    let wait = timing.ask + if last { peer.slack(timing, self.late) } else { Duration::ZERO };
+                    if asked == 0 {
+                        peer.suspected = Some(now);
+                    }
+                    peer.life = Life::Suspect { asked: asked + 1, next: now + wait };
                     due.push(Due::Ask(*id));
                 }
                 Some(_) => {
@@ -286,11 +405,13 @@ impl Peers {
 
     /// When the next thing is due.
     pub fn deadline(&self, timing: &Timing) -> Option<Duration> {
-        self.peers.values().filter_map(|peer| peer.deadline(timing)).min()
+        self.peers.values().filter_map(|peer| peer.deadline(timing, self.late)).min()
     }
 
-    /// Forgets those that have been dead for long.
-    pub fn forget(&mut self, timing: &Timing, now: Duration) {
+    /// Forgets those that have been dead for long. Whether there were any.
+    pub fn forget(&mut self, timing: &Timing, now: Duration) -> bool {
+        let before = self.peers.len();
         self.peers.retain(|_, peer| !matches!(peer.life, Life::Dead { since } if since + timing.remember <= now));
+        self.peers.len() < before
     }
 }

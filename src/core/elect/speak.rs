@@ -12,6 +12,7 @@ use std::{
 #[derive(Debug)]
 pub(super) struct Speech {
     counter: u64,
+    last_beat: Duration,
     next_beat: Duration,
     /// Claims that changed, with how many frames they are still to be in. A repeated one stands beside the own.
     changed: BTreeMap<(IpAddr, bool), (Claim, u8)>,
@@ -23,12 +24,16 @@ pub(super) struct Speech {
     snapshot: bool,
     /// When all claims may be sent again.
     snapshot_after: Duration,
+    /// Until when every frame also goes the way round, and when the next one does at the latest.
+    around_until: Duration,
+    around_next: Duration,
 }
 
 impl Speech {
     pub fn new(now: Duration) -> Self {
         Self {
             counter: 0,
+            last_beat: Duration::ZERO,
             next_beat: now,
             changed: BTreeMap::new(),
             hurry: false,
@@ -37,6 +42,8 @@ impl Speech {
             witness: BTreeSet::new(),
             snapshot: false,
             snapshot_after: now,
+            around_until: now,
+            around_next: now,
         }
     }
 
@@ -62,6 +69,11 @@ impl Speech {
         self.next_beat = self.next_beat.min(at);
     }
 
+    /// Speak soon, and not before `pause` is over since the last beat: what one frame answers, thousands may ask.
+    pub fn reply(&mut self, at: Duration, pause: Duration) {
+        self.greet(at.max(self.last_beat + pause));
+    }
+
     pub fn ask(&mut self, suspect: SpeakerId) {
         self.asks.insert(suspect);
     }
@@ -81,6 +93,16 @@ impl Speech {
         self.snapshot = true;
     }
 
+    /// How many frames there have been.
+    pub fn said(&self) -> u64 {
+        self.counter
+    }
+
+    /// Until then every frame is to go the way round as well.
+    pub fn go_around(&mut self, until: Duration) {
+        self.around_until = self.around_until.max(until);
+    }
+
     /// When the next beat is due.
     pub fn due(&self) -> Duration {
         self.next_beat
@@ -95,10 +117,10 @@ impl Election {
             self.beat();
         }
         for suspect in std::mem::take(&mut self.speech.asks) {
-            self.send(Kind::Ask { suspect }, Vec::new(), Vec::new());
+            self.send(self.frame(Kind::Ask { suspect }));
         }
         for peer in std::mem::take(&mut self.speech.fetches) {
-            self.send(Kind::Fetch { peer }, Vec::new(), Vec::new());
+            self.send(self.frame(Kind::Fetch { peer }));
         }
         if std::mem::take(&mut self.speech.snapshot) && self.speech.snapshot_after <= now {
             self.speech.snapshot_after = now + self.timing.fetch_again / 2;
@@ -109,7 +131,7 @@ impl Election {
     /// One beat, with whom the speaker hears and every changed claim, in as many frames as that takes.
     fn beat(&mut self) {
         let now = self.now.mono;
-        let heard = self.whom_it_hears();
+        let (heard, echoes) = (self.whom_it_hears(), self.proofs.take());
         let mut claims = Vec::with_capacity(self.speech.changed.len());
         let repeats = self.timing.repeats;
         self.speech.changed.retain(|_, (claim, left)| {
@@ -118,20 +140,23 @@ impl Election {
             *left > 0
         });
         let mut claims = claims.into_iter().peekable();
-        let mut heard = Some(heard);
-        while heard.is_some() || claims.peek().is_some() {
-            let listed = heard.take().unwrap_or_default();
-            let mut room = self.room(Kind::Beat, &listed);
+        let mut first = Some((heard, echoes));
+        while first.is_some() || claims.peek().is_some() {
+            let (heard, echoes) = first.take().unwrap_or_default();
+            let mut frame = Frame { heard, echoes, ..self.frame(Kind::Beat) };
+            let mut room = LONGEST.saturating_sub(frame.size());
             let part = std::iter::from_fn(|| {
                 let claim = claims.next_if(|claim| claim.size() <= room)?;
                 room -= claim.size();
                 Some(claim)
             });
-            let part = part.collect();
-            self.send(Kind::Beat, listed, part);
+            frame.claims = part.collect();
+            self.send(frame);
         }
         self.speech.hurry = false;
-        let wait = if self.speech.changed.is_empty() { self.interval() } else { self.timing.repeat };
+        self.speech.last_beat = now;
+        let is_said = self.speech.changed.is_empty() && self.proofs.is_clear();
+        let wait = if is_said { self.interval() } else { self.timing.repeat };
         self.speech.next_beat = now + wait.min(self.interval());
     }
 
@@ -163,7 +188,7 @@ impl Election {
         let mut first = LOWEST;
         let mut rest = all.as_slice();
         loop {
-            let mut room = self.room(widest, &[]);
+            let mut room = LONGEST.saturating_sub(self.frame(widest).size());
             let count = rest
                 .iter()
                 .take_while(|claim| {
@@ -177,7 +202,7 @@ impl Election {
                 (false, Some(claim)) => claim.vip,
                 _ => HIGHEST,
             };
-            self.send(Kind::Snapshot { first, last }, Vec::new(), part.to_vec());
+            self.send(Frame { claims: part.to_vec(), ..self.frame(Kind::Snapshot { first, last }) });
             if last == HIGHEST {
                 return;
             }
@@ -186,7 +211,8 @@ impl Election {
         }
     }
 
-    fn frame(&self, kind: Kind, heard: Vec<Heard>, claims: Vec<Claim>) -> Frame {
+    /// A frame that lists nothing yet.
+    fn frame(&self, kind: Kind) -> Frame {
         Frame {
             cluster: self.identity.cluster,
             speaker: self.identity.speaker.clone(),
@@ -195,24 +221,28 @@ impl Election {
             draining: self.draining,
             listening: self.listening(),
             interval: self.interval(),
-            lateness: Duration::ZERO,
+            lateness: self.lateness.get(),
             digest: self.claims.digest(),
+            challenge: self.proofs.challenge(),
             weights: self.weights.clone(),
             kind,
-            heard,
-            claims,
+            heard: Vec::new(),
+            echoes: Vec::new(),
+            claims: Vec::new(),
         }
     }
 
-    /// How many bytes of claims fit beside the rest.
-    fn room(&self, kind: Kind, heard: &[Heard]) -> usize {
-        LONGEST.saturating_sub(self.frame(kind, heard.to_vec(), Vec::new()).size())
-    }
-
-    fn send(&mut self, kind: Kind, heard: Vec<Heard>, claims: Vec<Claim>) {
+    fn send(&mut self, frame: Frame) {
         self.speech.counter += 1;
-        let frame = self.frame(kind, heard, claims);
-        self.out.push(Output::Send(frame));
+        let frame = Frame { counter: self.speech.counter, ..frame };
+        let now = self.now.mono;
+        let around =
+            now < self.speech.around_until || self.speech.around_next <= now || matches!(frame.kind, Kind::Ask { .. });
+        self.out.push(Output::Send(frame.clone()));
+        if around {
+            self.speech.around_next = now + self.timing.idle_beat;
+            self.out.push(Output::Around(frame));
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The rules, each driven by hand: a few speakers on a perfect wire, time moved from deadline to deadline.
 
 use super::*;
-use crate::wire::heartbeat::{Claim, Frame, Kind, SpeakerName, State};
+use crate::wire::heartbeat::{Claim, Echo, Frame, Kind, SpeakerName, State};
 
+mod doubt;
 mod wishes;
 
 const VIP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 10));
@@ -14,13 +15,29 @@ fn ms(milliseconds: u64) -> Duration {
 /// Speakers that hear each other at once, and what each was told to do about VIPs.
 struct Segment {
     now: Duration,
+    /// There is a gateway, and everybody has its answer at once.
+    gateway: bool,
+    /// Its switch drops the heartbeats' ethertype.
+    blocked: bool,
+    /// Plain questions are answered, also those for speakers that are not there.
+    answers: bool,
+    /// Every frame, by whom.
+    said: Vec<(&'static str, Frame)>,
     speakers: BTreeMap<&'static str, Election>,
     done: Vec<(u64, &'static str, Output)>,
 }
 
 impl Segment {
     fn new(names: &[&'static str]) -> Self {
-        let mut segment = Self { now: ms(1_000), speakers: BTreeMap::new(), done: Vec::new() };
+        let mut segment = Self {
+            now: ms(1_000),
+            gateway: true,
+            blocked: false,
+            answers: false,
+            said: Vec::new(),
+            speakers: BTreeMap::new(),
+            done: Vec::new(),
+        };
         for name in names {
             segment.start(name, 1);
         }
@@ -39,15 +56,28 @@ impl Segment {
     fn tell(&mut self, name: &'static str, input: Input) {
         let now = self.at();
         let Some(speaker) = self.speakers.get_mut(name) else { return };
+        let input = proven(speaker, input);
         for output in speaker.handle(input, now) {
             match output {
                 Output::Send(frame) => {
                     assert!(frame.size() <= crate::wire::heartbeat::LONGEST);
                     let others: Vec<_> = self.speakers.keys().copied().filter(|other| *other != name).collect();
                     for other in others {
-                        self.tell(other, Input::Frame(frame.clone()));
+                        if !self.blocked {
+                            self.tell(other, Input::Frame(frame.clone()));
+                        }
+                    }
+                    self.said.push((name, frame));
+                }
+                Output::Around(frame) => {
+                    let others: Vec<_> = self.speakers.keys().copied().filter(|other| *other != name).collect();
+                    for other in others {
+                        self.tell(other, Input::Around(frame.clone()));
                     }
                 }
+                Output::Seek if self.gateway => self.tell(name, Input::Reached),
+                Output::Question { suspect, .. } if self.answers => self.tell(name, Input::Vouched(suspect)),
+                Output::Seek | Output::Question { .. } => {}
                 other => self.done.push((self.now.as_millis() as u64, name, other)),
             }
         }
@@ -92,7 +122,10 @@ fn one_speaker_alone_claims_after_listening() {
     segment.want(VIP);
     let done = segment.run(ms(2_000));
     let epoch = 1_700_000_000_000 + 1_500;
-    assert_eq!(done, [(1_500, "a", Output::Acquire { vip: VIP, epoch, why: Acquired::New, from: None })]);
+    assert_eq!(
+        done,
+        [(1_500, "a", Output::Acquire { vip: VIP, epoch, why: Acquired::New, from: None, unheard: None })]
+    );
 }
 
 #[test]
@@ -106,10 +139,14 @@ fn of_several_one_claims_and_a_dead_one_is_followed() {
     let died = segment.now.as_millis() as u64;
     segment.speakers.remove(owner);
     let done = segment.run(ms(1_000));
-    let [(at, successor, Output::Acquire { why: Acquired::Dead, from: Some(ref from), .. })] = done[..] else {
+    let [(at, successor, Output::Acquire { why: Acquired::Dead, from: Some(ref from), unheard: Some(unheard), .. })] =
+        done[..]
+    else {
         panic!("{done:?}")
     };
     assert_eq!(from.as_str(), owner);
+    assert_eq!(unheard.found_dead, ms(250 + 60));
+    assert!((ms(at - died)..ms(at - died + 101)).contains(&unheard.claimed), "{unheard:?}");
     assert!(at - died <= 250 + 60 + 40, "{} ms", at - died);
     assert_eq!(segment.owners(VIP), [successor]);
 }
@@ -390,11 +427,27 @@ fn frame(name: &str, counter: u64, kind: Kind, claims: Vec<Claim>) -> Input {
         interval: ms(10_000),
         lateness: Duration::ZERO,
         digest: 0,
+        challenge: MADE_UP,
         weights: Vec::new(),
         kind,
         heard: Vec::new(),
+        echoes: Vec::new(),
         claims,
     })
+}
+
+/// The challenge of a speaker that is not there itself.
+const MADE_UP: u32 = 0;
+
+/// A frame of such a speaker, as `to` is to have it: its challenge has been read.
+fn proven(to: &Election, input: Input) -> Input {
+    match input {
+        Input::Frame(mut frame) if frame.challenge == MADE_UP => {
+            frame.echoes = vec![Echo { speaker: to.id, challenge: to.proofs.challenge(), wanted: false }];
+            Input::Frame(frame)
+        }
+        other => other,
+    }
 }
 
 fn id(name: &str) -> SpeakerId {
@@ -416,7 +469,9 @@ fn a_suspect_answers_at_once() {
     segment.run(ms(2_000));
     let now = segment.at();
     let a = segment.speakers.get_mut("a").unwrap();
-    let out = a.handle(frame("b", 1, Kind::Ask { suspect: id("a") }, Vec::new()), now);
+    let ask = proven(a, frame("b", 1, Kind::Ask { suspect: id("a") }, Vec::new()));
+    let out: Vec<Output> =
+        a.handle(ask, now).into_iter().filter(|output| !matches!(output, Output::Around(_))).collect();
     assert!(matches!(&out[..], [Output::Send(Frame { kind: Kind::Beat, .. })]), "{out:?}");
 }
 

@@ -17,6 +17,10 @@ pub struct Timing {
     pub beat_per_owner: Duration,
     /// How many tenths of its announced interval a speaker may be silent before it is suspected.
     pub silence_tenths: u32,
+    /// How long the worst lateness of a speaker's own timers counts.
+    pub late_for: Duration,
+    /// The most by which a suspect's and one's own lateness together prolong the silence that is allowed.
+    pub late_at_most: Duration,
     /// Between two questions to a suspect; one more after the last is its end.
     pub ask: Duration,
     /// How many questions.
@@ -29,10 +33,26 @@ pub struct Timing {
     pub listen: Duration,
     /// and up to this long where it does not yet know all claims of those that it hears.
     pub listen_at_most: Duration,
+    /// So long after it has listened a speaker with its share leaves VIPs that nobody ever owned to those that still listen.
+    pub filling: Duration,
     /// A timer this late means that the speaker was paused,
     pub paused: Duration,
     /// and it listens this long before it claims anything.
     pub listen_after_pause: Duration,
+    /// How long all frames go the way round as well after one came by it alone.
+    pub around: Duration,
+    /// How long a plain answer from a silent speaker's address vouches for it.
+    pub vouch: Duration,
+    /// How long such answers vouch where nothing else does.
+    pub vouch_at_most: Duration,
+    /// How long after the network was heard again a provisional claim becomes a firm one,
+    pub affirm: Duration,
+    /// and how long at most while somebody who is heard is not known yet, or not all that it claims.
+    pub affirm_at_most: Duration,
+    /// The longest pause between two askings of one who never echoes, which doubles from [`Timing::repeat`].
+    pub doubt_at_most: Duration,
+    /// How long the challenge of new speakers lasts after one has started anew.
+    pub retire: Duration,
     /// A changed claim is repeated this soon.
     pub repeat: Duration,
     /// How many frames a changed claim is in.
@@ -60,14 +80,24 @@ impl Default for Timing {
             idle_beat: ms(1_000),
             beat_per_owner: ms(1),
             silence_tenths: 25,
+            late_for: ms(2_000),
+            late_at_most: ms(400),
             ask: ms(20),
             asks: 3,
             slot: ms(20),
             slots: 10,
             listen: ms(500),
             listen_at_most: ms(1_500),
+            filling: ms(600),
             paused: ms(100),
             listen_after_pause: ms(250),
+            around: ms(5_000),
+            vouch: ms(800),
+            vouch_at_most: ms(10_000),
+            affirm: ms(300),
+            affirm_at_most: ms(2_000),
+            doubt_at_most: ms(10_000),
+            retire: ms(2_000),
             repeat: ms(40),
             repeats: 3,
             fetch: ms(30),

@@ -9,6 +9,8 @@ use std::{fmt, ops::Deref};
 
 /// Ethertype of ARP.
 pub const ARP: u16 = 0x0806;
+/// Ethertype of IPv4.
+pub const IPV4: u16 = 0x0800;
 /// Ethertype of IPv6.
 pub const IPV6: u16 = 0x86dd;
 /// Everyone on the segment.

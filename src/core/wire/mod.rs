@@ -4,6 +4,8 @@
 //! and that turns back into octets. Where a check fails, an enum says which one.
 
 pub mod arp;
+pub mod datagram;
 pub mod ethernet;
 pub mod heartbeat;
 pub mod ndp;
+pub mod seal;

@@ -82,6 +82,19 @@ fn neighbours_are_heard_that_solicit_what_is_answered_for_or_advertise_what_is_o
 }
 
 #[test]
+fn of_ipv4_the_heartbeats_group_is_heard() {
+    let ours = datagram::emit(b"sealed", STATION, v4(11), datagram::PORT);
+    assert!(lets_through(&DATAGRAMS, &ours, 0));
+    assert!(!lets_through(&DATAGRAMS, &ours, OTHER_HOST), "another VLAN's");
+    for (at, octet) in [(23, 6), (30, 225), (33, 1)] {
+        let mut other = ours.clone();
+        other[at] = octet;
+        assert!(!lets_through(&DATAGRAMS, &other, 0), "octet {at}");
+    }
+    assert!(!lets_through(&DATAGRAMS, &ours[..33], 0));
+}
+
+#[test]
 fn nothing_else_is_heard() {
     let all = interest(["0.0.0.0", "255.255.255.255", "::", "ffff:ffff::ffff:ffff"], ["0.0.0.0", "255.255.255.255"]);
     let (question, solicitation) =

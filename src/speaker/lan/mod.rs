@@ -16,6 +16,7 @@ mod report;
 
 use super::{
     desired::Desired,
+    keys::Keyring,
     metrics::Figures,
     segment::{Change, LONGEST, Segment},
 };
@@ -27,7 +28,7 @@ use crate::{
 use landfall_core::{
     announcer::{self, Announcer, Place},
     elect::Now,
-    wire::heartbeat::SpeakerName,
+    wire::{datagram, heartbeat::SpeakerName},
 };
 use reconcile::Sibling;
 use std::{
@@ -56,6 +57,10 @@ const SOON: Duration = Duration::from_millis(50);
 pub struct Setup {
     /// The node's name.
     pub speaker: SpeakerName,
+    /// By what it knows the others' heartbeats.
+    pub keys: watch::Receiver<Keyring>,
+    /// The port of heartbeats that go as datagrams.
+    pub port: u16,
     /// What is wanted; none until it is known.
     pub desired: watch::Receiver<Option<Arc<Desired>>>,
     /// Where it says what it does.
@@ -72,11 +77,13 @@ pub struct Setup {
 /// Where netlink cannot be used.
 pub async fn run(setup: Setup) -> anyhow::Result<()> {
     let mut watch = links().await?;
-    let Setup { speaker, mut desired, record, figures, leave } = setup;
+    let Setup { speaker, mut keys, port, mut desired, record, figures, leave } = setup;
     let mut lan = Lan::new(speaker, watch.changed().await?, record, figures);
+    lan.keyring = keys.borrow_and_update().clone();
+    lan.port = port;
     let mut buffer = [0; LONGEST];
     while !lan.is_done() {
-        let wake = lan.wait(&mut watch, &mut desired, &leave, &mut buffer).await?;
+        let wake = lan.wait((&mut watch, &mut keys, &mut desired), &leave, &mut buffer).await?;
         lan.step(wake, &mut buffer);
     }
     lan.report(now());
@@ -86,6 +93,7 @@ pub async fn run(setup: Setup) -> anyhow::Result<()> {
 /// What ended a wait.
 enum Wake {
     Links(Arc<Links>),
+    Keys(Keyring),
     Desired(Option<Arc<Desired>>),
     Leave,
     Frame(u32, io::Result<Received>),
@@ -94,6 +102,8 @@ enum Wake {
 
 struct Lan {
     speaker: SpeakerName,
+    keyring: Keyring,
+    port: u16,
     desired: Option<Arc<Desired>>,
     links: Arc<Links>,
     segments: BTreeMap<u32, Segment>,
@@ -123,6 +133,8 @@ impl Lan {
     ) -> Self {
         Self {
             speaker,
+            keyring: Keyring::default(),
+            port: datagram::PORT,
             desired: None,
             links,
             segments: BTreeMap::new(),
@@ -146,8 +158,11 @@ impl Lan {
 
     async fn wait(
         &self,
-        links: &mut LinkWatch,
-        desired: &mut watch::Receiver<Option<Arc<Desired>>>,
+        (links, keys, desired): (
+            &mut LinkWatch,
+            &mut watch::Receiver<Keyring>,
+            &mut watch::Receiver<Option<Arc<Desired>>>,
+        ),
         leave: &CancellationToken,
         buffer: &mut [u8],
     ) -> anyhow::Result<Wake> {
@@ -171,6 +186,7 @@ impl Lan {
             () = leave.cancelled(), if !self.leaving => Wake::Leave,
             links = links.changed() => Wake::Links(links?),
             // A sender that is gone wants nothing new.
+            Ok(()) = keys.changed() => Wake::Keys(keys.borrow_and_update().clone()),
             Ok(()) = desired.changed() => Wake::Desired(desired.borrow_and_update().clone()),
             (index, received) = frame => Wake::Frame(index, received),
             () = sleep => Wake::Time,
@@ -194,6 +210,7 @@ impl Lan {
                 self.links = links;
                 self.reconcile(&BTreeSet::new(), now);
             }
+            Wake::Keys(keyring) => self.change_keys(keyring, now),
             Wake::Desired(desired) => self.want(desired, now),
             Wake::Leave => self.leave(now),
             Wake::Frame(..) | Wake::Time => {}
@@ -232,7 +249,9 @@ impl Lan {
                 segment.speak();
             }
         }
-        for Place { interface, vip } in self.announcer.due(now.mono) {
+        // What goes out there would draw questions that do not come in.
+        let quiet = |interface| self.segments.get(&interface).is_some_and(Segment::is_isolated);
+        for Place { interface, vip } in self.announcer.due(now.mono, quiet) {
             let Some(segment) = self.segments.get_mut(&interface) else { continue };
             segment.count_announcement();
             let sent = announcer::frames(vip, segment.mac()).iter().try_for_each(|frame| segment.send(frame));
@@ -276,8 +295,8 @@ impl Lan {
                         self.retry = Some(now.mono);
                     }
                 }
-                Change::Namesake(boot) => {
-                    self.tell_apart(interface, boot, now);
+                Change::Namesake { boot, counter } => {
+                    self.tell_apart(interface, boot, counter, now);
                     continue;
                 }
             }

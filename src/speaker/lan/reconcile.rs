@@ -4,19 +4,28 @@
 
 use super::{Lan, RETRY};
 use crate::{
-    net::Link,
+    net::{Link, gateways},
     speaker::{
         desired::{Desired, Reaches, Vip},
         eligibility,
-        segment::Segment,
+        keys::Keyring,
+        segment::{Gateway, Membership, Segment},
     },
 };
+use ipnet::IpNet;
 use landfall_core::{
     elect::{Identity, Now, hash},
     wire::ethernet::MacAddr,
 };
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 use tracing::{info, warn};
+
+/// So many frames later one was not sent just now.
+const FRESH: u64 = 8;
 
 /// Another interface of this node on the same LAN, which takes part in the place of this one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +36,26 @@ pub struct Sibling {
     pub boot: u64,
 }
 
+/// The gateway that is reached through the interface, of those in the routing table.
+pub fn gateway(link: &Link, gateways: &BTreeMap<String, Ipv4Addr>) -> Option<Gateway> {
+    let address = *gateways.get(&link.name)?;
+    let own = link.lan_addresses().find_map(|own| match own {
+        IpNet::V4(own) if own.contains(&address) => Some(own.addr()),
+        _ => None,
+    })?;
+    Some(Gateway { address, own })
+}
+
 impl Lan {
+    /// The keys of the heartbeats changed, or what is wrong with them.
+    pub fn change_keys(&mut self, keyring: Keyring, now: Now) {
+        if let Some(keys) = &keyring.keys {
+            self.segments.values_mut().for_each(|segment| segment.set_keys(keys.clone()));
+        }
+        self.keyring = keyring;
+        self.reconcile(&BTreeSet::new(), now);
+    }
+
     /// The desired table changed.
     pub fn want(&mut self, desired: Option<Arc<Desired>>, now: Now) {
         let before = std::mem::replace(&mut self.desired, desired.clone());
@@ -83,10 +111,14 @@ impl Lan {
         if self.leaving || self.siblings.contains_key(&link.index) {
             return;
         }
+        // Without keys the others cannot be heard, and all that is theirs would seem to be nobody's.
+        let Some(keys) = self.keyring.keys.clone() else { return };
         let cluster = hash::cluster_id(&desired.cluster);
         let identity = Identity { speaker: self.speaker.clone(), boot: rand::random(), cluster };
-        match Segment::open(link.clone(), mac, identity, desired.clone(), now) {
-            Ok(segment) => {
+        let membership = Membership { identity, keys, port: self.port };
+        match Segment::open(link.clone(), mac, membership, desired.clone(), now) {
+            Ok(mut segment) => {
+                segment.set_gateway(gateway(link, &gateways()), now);
                 info!(interface = link.name, %mac, "listening");
                 self.segments.insert(link.index, segment);
             }
@@ -114,8 +146,10 @@ impl Lan {
 
     /// A frame with this speaker's name and the boot id `boot` was heard on `interface`. Where another of this node's interfaces
     /// sent it, both are on one LAN, and would answer with two MACs: the one with the lower index takes part.
-    pub fn tell_apart(&mut self, interface: u32, boot: u64, now: Now) {
-        let sender = self.segments.iter().find(|(_, segment)| segment.boot() == boot).map(|(index, _)| *index);
+    /// Only one that was sent just now counts: anybody can carry an old frame from one LAN to another.
+    pub fn tell_apart(&mut self, interface: u32, boot: u64, counter: u64, now: Now) {
+        let is_sender = |segment: &Segment| segment.boot() == boot && segment.election().said() < counter + FRESH;
+        let sender = self.segments.iter().find(|(_, segment)| is_sender(segment)).map(|(index, _)| *index);
         let Some(sender) = sender.filter(|sender| *sender != interface) else { return };
         let (lower, higher) = (interface.min(sender), interface.max(sender));
         let name = |index| self.links.get(&index).map_or("?", |link| link.name.as_str());

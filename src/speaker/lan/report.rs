@@ -4,10 +4,10 @@
 //! something moves. Why other addresses are not answered for takes a look at all of them, and is found anew only when
 //! something changed.
 
-use super::Lan;
+use super::{Lan, reconcile::gateway};
 use crate::{
     cluster::record::{Conflict, Interface, Phase, Reason, Record, Unanswered},
-    net::{Settings, default_routes},
+    net::{Settings, default_routes, gateways},
     speaker::{diagnosis, eligibility, metrics::Figures, reasons, segment::Segment},
 };
 use landfall_core::{
@@ -49,10 +49,15 @@ impl Lan {
         if self.findings.look <= now.mono {
             self.findings.look = now.mono + SETTINGS;
             self.findings.warnings = self.warnings();
+            let gateways = gateways();
+            for segment in self.segments.values_mut() {
+                let gateway = gateway(segment.link(), &gateways);
+                segment.set_gateway(gateway, now);
+            }
         }
         let new = Record {
             unable: self.unable().into_iter().collect(),
-            warnings: self.findings.warnings.clone(),
+            warnings: self.findings.warnings.iter().cloned().chain(self.troubles()).collect(),
             interfaces: self.findings.interfaces.iter().map(|(index, fixed)| self.interface(*index, fixed)).collect(),
             unanswered: self.findings.unanswered.clone(),
             ..Record::default()
@@ -79,7 +84,8 @@ impl Lan {
 
     /// Why the whole node announces nothing, if it does not.
     fn unable(&self) -> Option<Reason> {
-        self.desired.as_ref()?.off().map(reasons::not_here)
+        let without_keys = self.keyring.fault.as_ref().filter(|_| self.keyring.keys.is_none());
+        without_keys.map(reasons::no_keys).or_else(|| self.desired.as_ref()?.off().map(reasons::not_here))
     }
 
     fn look_at_interfaces(&mut self) {
@@ -114,6 +120,17 @@ impl Lan {
         (name.clone(), interface)
     }
 
+    /// What is wrong with the LANs themselves.
+    fn troubles(&self) -> impl Iterator<Item = Reason> {
+        self.segments.values().flat_map(|segment| {
+            let (interface, election) = (&segment.link().name, segment.election());
+            let blocked = election.peers().filter(|peer| peer.blocked).filter_map(|peer| Some(peer.name?.to_string()));
+            let blocked: BTreeSet<String> = blocked.collect();
+            let blocked = (!blocked.is_empty()).then(|| reasons::heartbeats_blocked(interface, &blocked, self.port));
+            blocked.into_iter().chain(election.is_isolated().then(|| reasons::isolated(interface)))
+        })
+    }
+
     fn warnings(&self) -> Vec<Reason> {
         let Some(desired) = &self.desired else { return Vec::new() };
         let announcing: BTreeSet<&str> = self.segments.values().map(|segment| segment.link().name.as_str()).collect();
@@ -122,7 +139,9 @@ impl Lan {
             links: self.links.values().collect(),
             default_routes: default_routes(),
         };
-        diagnosis::diagnose(&facts, |vip| desired.vips.contains_key(&vip))
+        let mut warnings = diagnosis::diagnose(&facts, |vip| desired.vips.contains_key(&vip));
+        warnings.extend(self.keyring.fault.as_ref().map(reasons::no_keys));
+        warnings
     }
 }
 

@@ -1,9 +1,19 @@
 use super::*;
 use crate::{
-    ops::metrics::{page, registry, undocumented},
+    ops::metrics::{Histogram, page, registry, undocumented},
     speaker::segment::{Losses, Tally},
 };
-use landfall_core::{responder::Counters, wire::ndp};
+use landfall_core::{
+    responder::Counters,
+    wire::{ndp, seal::Unsealed},
+};
+use std::time::Duration;
+
+fn times(ms: &[u64]) -> Histogram {
+    let mut histogram = Histogram::default();
+    ms.iter().for_each(|ms| histogram.observe(Duration::from_millis(*ms)));
+    histogram
+}
 
 #[test]
 fn a_whole_page() {
@@ -20,13 +30,15 @@ fn a_whole_page() {
                 (responder::Ignored::Ndp(ndp::Refused::HopLimit), 6),
             ]),
         },
-        losses: Losses { malformed: 7, unread: 8, unsent: 9, forgotten: 10 },
+        losses: Losses { unsealed: BTreeMap::from([(Unsealed::Key, 7)]), unread: 8, unsent: 9, forgotten: 10 },
         ignored: BTreeMap::from([(elect::Ignored::OtherCluster, 10)]),
         tally: Tally {
             heartbeats: 1000,
             acquired: BTreeMap::from([(Cause::New, 3), (Cause::Dead, 1)]),
             found: BTreeMap::from([(Phase::Probe, 1), (Phase::Watch, 2)]),
             announcements: 11,
+            found_dead: times(&[305]),
+            taken_over: times(&[325]),
         },
     };
     let interfaces = BTreeMap::from([("eth0".to_owned(), segment)]);
@@ -51,6 +63,36 @@ fn a_whole_page() {
     landfall_speaker_vips_acquired_total{interface="eth0",cause="handed_over"} 0
     landfall_speaker_vips_acquired_total{interface="eth0",cause="dead"} 1
     landfall_speaker_vips_acquired_total{interface="eth0",cause="restarted"} 0
+    # HELP landfall_speaker_detection_seconds Of each VIP taken over from a dead owner: from its last sign of life until it was thought dead.
+    # TYPE landfall_speaker_detection_seconds histogram
+    landfall_speaker_detection_seconds_sum{interface="eth0"} 0.305
+    landfall_speaker_detection_seconds_count{interface="eth0"} 1
+    landfall_speaker_detection_seconds_bucket{le="0.05",interface="eth0"} 0
+    landfall_speaker_detection_seconds_bucket{le="0.1",interface="eth0"} 0
+    landfall_speaker_detection_seconds_bucket{le="0.2",interface="eth0"} 0
+    landfall_speaker_detection_seconds_bucket{le="0.3",interface="eth0"} 0
+    landfall_speaker_detection_seconds_bucket{le="0.4",interface="eth0"} 1
+    landfall_speaker_detection_seconds_bucket{le="0.5",interface="eth0"} 1
+    landfall_speaker_detection_seconds_bucket{le="0.75",interface="eth0"} 1
+    landfall_speaker_detection_seconds_bucket{le="1.0",interface="eth0"} 1
+    landfall_speaker_detection_seconds_bucket{le="2.0",interface="eth0"} 1
+    landfall_speaker_detection_seconds_bucket{le="5.0",interface="eth0"} 1
+    landfall_speaker_detection_seconds_bucket{le="+Inf",interface="eth0"} 1
+    # HELP landfall_speaker_takeover_seconds Of each VIP taken over from a dead owner: from its last sign of life until the VIP was claimed here.
+    # TYPE landfall_speaker_takeover_seconds histogram
+    landfall_speaker_takeover_seconds_sum{interface="eth0"} 0.325
+    landfall_speaker_takeover_seconds_count{interface="eth0"} 1
+    landfall_speaker_takeover_seconds_bucket{le="0.05",interface="eth0"} 0
+    landfall_speaker_takeover_seconds_bucket{le="0.1",interface="eth0"} 0
+    landfall_speaker_takeover_seconds_bucket{le="0.2",interface="eth0"} 0
+    landfall_speaker_takeover_seconds_bucket{le="0.3",interface="eth0"} 0
+    landfall_speaker_takeover_seconds_bucket{le="0.4",interface="eth0"} 1
+    landfall_speaker_takeover_seconds_bucket{le="0.5",interface="eth0"} 1
+    landfall_speaker_takeover_seconds_bucket{le="0.75",interface="eth0"} 1
+    landfall_speaker_takeover_seconds_bucket{le="1.0",interface="eth0"} 1
+    landfall_speaker_takeover_seconds_bucket{le="2.0",interface="eth0"} 1
+    landfall_speaker_takeover_seconds_bucket{le="5.0",interface="eth0"} 1
+    landfall_speaker_takeover_seconds_bucket{le="+Inf",interface="eth0"} 1
     # HELP landfall_speaker_announcements Announcements of VIPs, of two frames each.
     # TYPE landfall_speaker_announcements counter
     landfall_speaker_announcements_total{interface="eth0"} 11
@@ -103,12 +145,18 @@ fn a_whole_page() {
     landfall_speaker_heartbeats_total{interface="eth0"} 1000
     # HELP landfall_speaker_heartbeats_ignored Heartbeats that were not listened to, or claims in them, by why.
     # TYPE landfall_speaker_heartbeats_ignored counter
-    landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="malformed"} 7
+    landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="foreign"} 0
+    landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="plain"} 0
+    landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="version"} 0
+    landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="short"} 0
+    landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="key"} 7
+    landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="malformed"} 0
     landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="other_cluster"} 10
     landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="echo"} 0
     landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="namesake"} 0
     landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="earlier_boot"} 0
     landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="old_counter"} 0
+    landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="unproven"} 0
     landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="too_many_peers"} 0
     landfall_speaker_heartbeats_ignored_total{interface="eth0",reason="too_many_vips"} 0
     # HELP landfall_speaker_frames_unread Frames that the kernel's queue had no room for, on their way in.

@@ -1,7 +1,6 @@
 //! What the watch for foreign hosts has a segment do: probe, answer, announce against one, fall silent.
 
 use super::{Change, Origin, Segment};
-use crate::cluster::record::Cause;
 use landfall_core::{
     config::Conflict,
     conflict::{Foreign, Output, Phase, heard},
@@ -54,9 +53,14 @@ impl Segment {
     /// Whether a frame that is no question for us says something about a VIP.
     pub(super) fn overhear(&mut self, frame: &[u8], now: Now) -> Vec<Change> {
         let matters = |vip: IpAddr| self.watch.knows(vip) || self.desired.vips.contains_key(&vip);
-        let Some(heard) = heard(frame).filter(|heard| matters(heard.vip)) else { return Vec::new() };
-        let outputs = self.watch.hear(heard, now.mono);
-        self.obey(outputs, now)
+        let Some(heard) = heard(frame) else { return Vec::new() };
+        let matters = matters(heard.vip);
+        let mut changes = self.attend(heard, now);
+        if matters {
+            let outputs = self.watch.hear(heard, now.mono);
+            changes.extend(self.obey(outputs, now));
+        }
+        changes
     }
 
     /// Carries out what the watch says.
@@ -69,10 +73,11 @@ impl Segment {
                     IpAddr::V6(vip) => ndp::probe(self.mac, vip, nonce).to_vec(),
                 }),
                 Output::Answer(vip) => {
-                    let Some((why, from)) = self.silent.remove(&vip) else { continue };
-                    info!(interface = self.link.name, %vip, %why, from, "answering");
+                    let Some(origin) = self.silent.remove(&vip) else { continue };
+                    let why = origin.why;
+                    info!(interface = self.link.name, %vip, %why, from = origin.from, unheard = ?origin.unheard, "answering");
                     self.owned.insert(vip);
-                    self.holdings.acquire(vip, why, from, now.wall);
+                    self.holdings.acquire(vip, origin, now.wall);
                     *self.tally.acquired.entry(why).or_default() += 1;
                     changes.push(Change::Acquired(vip));
                 }
@@ -84,7 +89,7 @@ impl Segment {
                     warn!(interface = self.link.name, %vip, "left to a foreign host");
                     self.owned.remove(&vip);
                     self.holdings.release(vip);
-                    self.silent.insert(vip, (Cause::New, None));
+                    self.silent.insert(vip, Origin::NEW);
                     changes.push(Change::Silenced(vip));
                 }
                 Output::Found(vip, Foreign { mac, phase }) => {

@@ -1,7 +1,7 @@
 //! What can be counted of a segment: what its parts count themselves, and the little that nobody else does.
 
 use super::{Losses, Segment};
-use crate::cluster::record::Cause;
+use crate::{cluster::record::Cause, ops::metrics::Histogram};
 use landfall_core::{
     conflict::Phase,
     elect::{self, Life},
@@ -20,6 +20,10 @@ pub struct Tally {
     pub found: BTreeMap<Phase, u64>,
     /// Announcements, of two frames each.
     pub announcements: u64,
+    /// For each VIP taken over from a dead owner: from its last sign of life until it was thought dead,
+    pub found_dead: Histogram,
+    /// and until the VIP was claimed here.
+    pub taken_over: Histogram,
 }
 
 /// An interface as it is, and what happened on it since it was opened.

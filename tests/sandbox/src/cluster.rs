@@ -16,6 +16,7 @@ use crate::{
     netns::Netns,
     pki,
     state::{self, State},
+    switch::Switch,
     topology,
 };
 
@@ -87,6 +88,11 @@ impl Cluster {
     /// The host on the LAN that is no member of the cluster.
     pub fn client(&self) -> Client {
         Client::new(Netns::named(self.state.prefix() + "client"), topology::client())
+    }
+
+    /// The LAN's switch.
+    pub fn switch(&self) -> Switch {
+        Switch::new(Netns::named(self.state.prefix() + "lan"))
     }
 
     /// All nodes, `n1` first.

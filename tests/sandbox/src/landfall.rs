@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context, Result};
 
 use crate::{
+    mount,
     process::{Privileges, Process, Spec},
     sandbox::Sandbox,
 };
@@ -154,11 +155,13 @@ impl Sandbox {
             let spec = spec.env("HOSTNAME", &name).env("KUBECONFIG", kubeconfig.display().to_string());
             controllers.push(self.start_process(spec)?);
         }
+        let keys = mount::secret(self.api().clone(), self.resources().clone(), NAMESPACE, "landfall-heartbeat-keys")?;
         let mut speakers = BTreeMap::new();
         for node in self.nodes().into_iter().filter(|_| options.speakers != Speakers::None) {
             let name = node.name();
             let kubeconfig = self.kubeconfig_for(NAMESPACE, "landfall-speaker", Some(name))?;
-            let argv = [binary.clone(), "speaker".into()].into_iter().chain(options.speaker_arguments.clone());
+            let argv = [binary.clone(), "speaker".into(), format!("--heartbeat-keys={}", keys.display())];
+            let argv = argv.into_iter().chain(options.speaker_arguments.clone());
             let mut spec = Spec::new(format!("landfall-speaker-{name}"), &node, argv);
             spec.env.extend(options.environment.clone());
             spec.privileges = Privileges::NetRaw;

@@ -116,6 +116,10 @@ impl Sandbox {
         Ok(())
     }
 
+    pub(crate) fn resources(&self) -> &Arc<Resources> {
+        &self.resources
+    }
+
     /// Starts a process that ends with the sandbox; its output goes to `logs/<name>.log` in the sandbox's folder.
     ///
     /// # Errors

@@ -57,6 +57,13 @@ pub enum Violation {
         /// Who should have.
         preferred: usize,
     },
+    /// In the end somebody else answers for the VIP than before one was isolated.
+    NotRestored {
+        /// The VIP.
+        vip: IpAddr,
+        /// Who answered.
+        owner: usize,
+    },
     /// A VIP left an owner that nothing ailed, and that nothing in the plan asked to let go of it.
     NeedlessMove {
         /// The VIP.
@@ -84,6 +91,7 @@ impl fmt::Display for Violation {
             Self::PassedOver { vip, who, preferred } => {
                 write!(f, "{who} claimed {vip} before {preferred}, which is preferred")
             }
+            Self::NotRestored { vip, owner } => write!(f, "{owner} answered for {vip}, and does not have it again"),
             Self::NeedlessMove { vip, owner, why } => {
                 write!(f, "{vip} left {owner} ({why:?}), which nothing ailed and nothing in the plan asked for")
             }

@@ -22,12 +22,16 @@ pub struct Lan {
     pub quality: Quality,
     /// Pairs (from, to) whose frames do not arrive.
     cut: BTreeSet<(usize, usize)>,
+    /// Those whom the gateway does not hear, or who do not hear it.
+    no_gateway: BTreeSet<usize>,
+    /// Whether frames of the heartbeats' ethertype are dropped.
+    pub blocked: bool,
 }
 
 impl Lan {
     /// A segment where everybody hears everybody.
     pub fn new(quality: Quality) -> Self {
-        Self { quality, cut: BTreeSet::new() }
+        Self { quality, cut: BTreeSet::new(), no_gateway: BTreeSet::new(), blocked: false }
     }
 
     /// Cuts one direction.
@@ -38,6 +42,23 @@ impl Lan {
     /// Mends everything.
     pub fn heal(&mut self) {
         self.cut.clear();
+        self.no_gateway.clear();
+    }
+
+    /// Cuts one speaker off from the gateway.
+    pub fn cut_gateway(&mut self, speaker: usize) {
+        self.no_gateway.insert(speaker);
+    }
+
+    /// Whether it has an answer from the gateway.
+    pub fn has_gateway(&self, speaker: usize) -> bool {
+        !self.no_gateway.contains(&speaker)
+    }
+
+    /// Mends all that keeps one speaker apart.
+    pub fn rejoin(&mut self, speaker: usize) {
+        self.cut.retain(|(from, to)| *from != speaker && *to != speaker);
+        self.no_gateway.remove(&speaker);
     }
 
     /// Whether frames of `from` reach `to`.

@@ -29,6 +29,12 @@ struct Arguments {
     /// Prints the table of take-over times over `count` seeds, and runs nothing else.
     #[arg(long)]
     table: bool,
+    /// Prints the table of what other times would make of it, over `count` seeds, and runs nothing else.
+    #[arg(long)]
+    compare: bool,
+    /// Prints the table of what is sent, and runs nothing else.
+    #[arg(long)]
+    traffic: bool,
     /// Lists the scenarios.
     #[arg(long)]
     list: bool,
@@ -55,6 +61,14 @@ fn main() -> ExitCode {
         print!("{}", report::table(&counted));
         return ExitCode::SUCCESS;
     }
+    if arguments.compare {
+        print!("{}", report::compare(&counted));
+        return ExitCode::SUCCESS;
+    }
+    if arguments.traffic {
+        print!("{}", report::traffic());
+        return ExitCode::SUCCESS;
+    }
     let chosen: Vec<&scenario::Scenario> = match &arguments.scenario {
         None => scenario::ALL.iter().collect(),
         Some(name) => match scenario::named(name) {
@@ -65,7 +79,7 @@ fn main() -> ExitCode {
             }
         },
     };
-    let mut failed = 0;
+    let (mut failed, mut acts) = (0, 0);
     for scenario in chosen {
         let seeds = file.as_ref().map_or_else(|| counted.clone(), |file| file.of(scenario.name).collect());
         let mut bad = Vec::new();
@@ -83,6 +97,7 @@ fn main() -> ExitCode {
                     bad.push(*seed);
                 }
             }
+            acts += world.acts;
             let (silence, double) = world.worst();
             worst = (worst.0.max(silence), worst.1.max(double));
         }
@@ -96,5 +111,6 @@ fn main() -> ExitCode {
         );
         failed += bad.len();
     }
+    println!("{acts} steps, {failed} runs failed");
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,6 +1,6 @@
 //! What a run is made of: its size, what the LAN does, what happens when, and what is allowed.
 
-use landfall_core::elect::Tier;
+use landfall_core::elect::{Tier, Timing};
 use std::{net::IpAddr, time::Duration};
 
 /// Milliseconds.
@@ -63,6 +63,14 @@ pub enum Action {
     Deafen(Who),
     /// or nothing that it sends goes anywhere.
     Mute(Who),
+    /// Nothing reaches the speaker any more, and nothing that it sends goes anywhere, the gateway included; its cable is in.
+    Isolate(Who),
+    /// That speaker is back. To the others nothing has happened.
+    Rejoin,
+    /// The LAN drops the heartbeats' ethertype, or no longer.
+    Block(bool),
+    /// Somebody records frames and sends old ones again and again, or stops.
+    Replay(bool),
     /// All frames go everywhere again.
     Heal,
     /// Its wall clock jumps by so many milliseconds.
@@ -80,6 +88,8 @@ pub struct Bounds {
     pub double: Duration,
     /// Whether a VIP may leave an owner that nothing ails.
     pub needless_moves: bool,
+    /// Whether each VIP is to be with the same owner in the end as when one was isolated.
+    pub restored: bool,
 }
 
 /// A run.
@@ -93,6 +103,10 @@ pub struct Plan {
     pub weights: Vec<u16>,
     /// What becomes of frames.
     pub lan: crate::lan::Quality,
+    /// How long everything takes.
+    pub timing: Timing,
+    /// Whether the LAN has a gateway that answers.
+    pub gateway: bool,
     /// What happens, in any order.
     pub actions: Vec<(Duration, Action)>,
     /// How long it runs.

@@ -1,10 +1,12 @@
-//! How long a take-over takes: the table in `docs/election.md`.
+//! The tables in `docs/election.md`: how long a take-over takes, what other times would make of it, and what is sent.
 
 use crate::{
     lan::Quality,
     plan::{Action, Bounds, Plan, Who, ms},
+    speaker::Speaker,
     world::{Deed, World},
 };
+use landfall_core::elect::{Released, Timing};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::{fmt::Write, time::Duration};
@@ -30,7 +32,7 @@ pub const LINES: [Line; 8] = [
 ];
 
 /// From an owner's crash to its successor's claim, for every VIP that it owned.
-fn take_overs(line: &Line, seed: u64) -> Vec<Duration> {
+fn take_overs(line: &Line, timing: &Timing, seed: u64) -> Vec<Duration> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let start = (0..line.speakers).map(|number| (ms(rng.random_range(0..500)), Action::Start(number)));
     let mut actions: Vec<(Duration, Action)> = start.collect();
@@ -41,9 +43,11 @@ fn take_overs(line: &Line, seed: u64) -> Vec<Duration> {
         vips: 12,
         weights: Vec::new(),
         lan: Quality { lost: line.lost, doubled: 0, overtaken: 0 },
+        timing: timing.clone(),
+        gateway: true,
         actions,
         length: crash + ms(8_000),
-        bounds: Bounds { silence: ms(8_000), double: ms(8_000), needless_moves: true },
+        bounds: Bounds { silence: ms(8_000), double: ms(8_000), needless_moves: true, restored: false },
     };
     let mut world = World::new(plan, seed);
     // With such bounds nothing fails; a VIP without a successor shows as the longest time there is.
@@ -64,11 +68,10 @@ fn take_overs(line: &Line, seed: u64) -> Vec<Duration> {
 pub fn table(seeds: &[u64]) -> String {
     let mut out = String::from("| speakers | loss | take-overs | p50 | p99 | longest |\n|---|---|---|---|---|---|\n");
     for line in &LINES {
-        let mut times: Vec<Duration> = seeds.iter().flat_map(|seed| take_overs(line, *seed)).collect();
+        let mut times: Vec<Duration> =
+            seeds.iter().flat_map(|seed| take_overs(line, &Timing::default(), *seed)).collect();
         times.sort_unstable();
-        let at = |percent: usize| times.get((times.len() * percent / 100).min(times.len().saturating_sub(1)));
-        let cell =
-            |time: Option<&Duration>| time.map_or_else(|| "none".into(), |time| format!("{} ms", time.as_millis()));
+        let at = |percent: usize| percentile(&times, percent);
         let _ = writeln!(
             out,
             "| {} | {} % | {} | {} | {} | {} |",
@@ -79,6 +82,112 @@ pub fn table(seeds: &[u64]) -> String {
             cell(at(99)),
             cell(times.last()),
         );
+    }
+    out
+}
+
+fn percentile(sorted: &[Duration], percent: usize) -> Option<&Duration> {
+    sorted.get((sorted.len() * percent / 100).min(sorted.len().saturating_sub(1)))
+}
+
+fn cell(time: Option<&Duration>) -> String {
+    time.map_or_else(|| "none".into(), |time| format!("{} ms", time.as_millis()))
+}
+
+/// Other times than the ones that are used.
+fn variants() -> Vec<(&'static str, Timing)> {
+    let timing = Timing::default;
+    vec![
+        ("as it is: beat 100 ms, 2.5 of them, three questions in 60 ms", timing()),
+        ("beat 50 ms", Timing { beat: ms(50), ..timing() }),
+        ("beat 200 ms", Timing { beat: ms(200), ..timing() }),
+        ("1.5 beats may be missing", Timing { silence_tenths: 15, ..timing() }),
+        ("nobody is asked: dead after 3.1 beats", Timing { silence_tenths: 31, asks: 0, ..timing() }),
+        ("one question, 20 ms", Timing { asks: 1, ..timing() }),
+        ("lateness is not allowed for", Timing { late_at_most: Duration::ZERO, ..timing() }),
+    ]
+}
+
+/// What the variants make of crashes, of loss and of starvation, in Markdown, over these seeds.
+pub fn compare(seeds: &[u64]) -> String {
+    let mut out = String::from(
+        "| times | crash p50 | p99 | longest | at 5 % loss p99 | moves in a minute at 5 % loss | at 20 % | starved, 200 ms |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    for (name, timing) in variants() {
+        let sorted = |lost| {
+            let line = Line { speakers: 3, lost };
+            let mut times: Vec<Duration> = seeds.iter().flat_map(|seed| take_overs(&line, &timing, *seed)).collect();
+            times.sort_unstable();
+            times
+        };
+        let (calm, lossy) = (sorted(0), sorted(50));
+        let moves = |lost, starved| seeds.iter().map(|seed| needless(&timing, lost, starved, *seed)).sum::<usize>();
+        let per_run = |moves: usize| format!("{:.2}", moves as f64 / seeds.len() as f64);
+        let _ = writeln!(
+            out,
+            "| {name} | {} | {} | {} | {} | {} | {} | {} |",
+            cell(percentile(&calm, 50)),
+            cell(percentile(&calm, 99)),
+            cell(calm.last()),
+            cell(percentile(&lossy, 99)),
+            per_run(moves(50, Duration::ZERO)),
+            per_run(moves(200, Duration::ZERO)),
+            per_run(moves(0, ms(200))),
+        );
+    }
+    out
+}
+
+/// A minute in which nothing happens to five speakers: how often a VIP moves all the same.
+fn needless(timing: &Timing, lost: u32, starved: Duration, seed: u64) -> usize {
+    let mut plan = calm(5, 12, ms(64_000));
+    plan.timing = timing.clone();
+    plan.lan.lost = lost;
+    plan.actions.push((ms(4_000), Action::Starve(starved)));
+    let mut world = World::new(plan, seed);
+    let _ = world.run();
+    let moved = |deed: &Deed| matches!(deed, Deed::Release(Released::Outbid | Released::HandedOver));
+    world.deeds.iter().filter(|(at, _, _, deed)| *at > ms(4_000) && moved(deed)).count()
+}
+
+/// Speakers that start within half a second, and to whom nothing happens.
+fn calm(speakers: usize, vips: usize, length: Duration) -> Plan {
+    Plan {
+        speakers,
+        vips,
+        weights: Vec::new(),
+        lan: Quality::default(),
+        timing: Timing::default(),
+        gateway: true,
+        actions: (0..speakers)
+            .map(|number| (ms(500 * number as u64 / speakers as u64), Action::Start(number)))
+            .collect(),
+        length,
+        bounds: Bounds { silence: length, double: length, needless_moves: true, restored: false },
+    }
+}
+
+/// What is sent in a second where nothing happens, once all have started within half a second, in Markdown.
+pub fn traffic() -> String {
+    let mut out = String::from(
+        "| speakers | VIPs | owners | most VIPs − fewest | frames/s on the segment | sent by each | octets/s on the segment |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    for (speakers, vips) in [(3, 30), (10, 100), (50, 500), (200, 200), (200, 20)] {
+        let (settled, length) = (ms(4_000), ms(7_000));
+        let run = |length| {
+            let mut world = World::new(calm(speakers, vips, length), 1);
+            let _ = world.run();
+            (world.frames, world.octets, world.speakers.iter().map(Speaker::owned).collect::<Vec<_>>())
+        };
+        let ((frames, octets, owned), (before, octets_before, _)) = (run(length), run(settled));
+        let owners = owned.iter().filter(|owned| **owned > 0).count();
+        let spread = owned.iter().max().zip(owned.iter().min()).map_or(0, |(most, least)| most - least);
+        let seconds = (length - settled).as_secs_f64();
+        let (frames, octets) = ((frames - before) as f64 / seconds, (octets - octets_before) as f64 / seconds);
+        let each = frames / speakers as f64;
+        let _ = writeln!(out, "| {speakers} | {vips} | {owners} | {spread} | {frames:.0} | {each:.1} | {octets:.0} |");
     }
     out
 }

@@ -11,6 +11,7 @@ use crate::{
     lan::Quality,
     plan::{Action, Bounds, Plan, Who, ms},
 };
+use landfall_core::elect::Timing;
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
@@ -37,9 +38,11 @@ impl Scenario {
                 vips,
                 weights: Vec::new(),
                 lan: Quality::default(),
+                gateway: true,
+                timing: Timing::default(),
                 actions: Vec::new(),
                 length: ms(12_000),
-                bounds: Bounds { silence: ms(500), double: ms(60), needless_moves: false },
+                bounds: Bounds { silence: ms(500), double: ms(60), needless_moves: false, restored: false },
             },
         };
         (self.make)(&mut draft);
@@ -88,6 +91,26 @@ pub const ALL: &[Scenario] = &[
     Scenario { name: "one-way", tries: "one does not hear another, which hears it", make: faults::one_way },
     Scenario { name: "deaf", tries: "an owner hears nobody but is heard", make: faults::deaf },
     Scenario { name: "mute", tries: "an owner hears everybody but is not heard", make: faults::mute },
+    Scenario {
+        name: "isolated",
+        tries: "an owner hears nobody and is not heard, its cable in, and comes back: the others notice nothing of that",
+        make: faults::isolated,
+    },
+    Scenario {
+        name: "no-gateway",
+        tries: "two speakers without a gateway are cut from each other and healed: all is as it was",
+        make: faults::no_gateway,
+    },
+    Scenario {
+        name: "blocked",
+        tries: "the LAN drops the heartbeats' ethertype, from the start or later; an owner crashes",
+        make: faults::blocked,
+    },
+    Scenario {
+        name: "replayed",
+        tries: "somebody sends recorded frames again while owners crash, restart and leave",
+        make: faults::replayed,
+    },
     Scenario { name: "boot", tries: "speakers start one after another, up to 10 s apart", make: changes::boot },
     Scenario { name: "drain", tries: "an owner leaves in good order: no silence at all", make: changes::drain },
     Scenario { name: "rolling", tries: "all leave and come back, one after another", make: changes::rolling },

@@ -1,5 +1,6 @@
 //! One speaker of the simulation: the machine under trial, its clocks, and what the plan has made of it.
 
+use crate::world::Way;
 use landfall_core::elect::{Election, Now, Preferences, Tier, Wish};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -32,7 +33,7 @@ pub struct Speaker {
     /// Until when it stands still.
     pub(crate) paused: Option<Duration>,
     pub(crate) keeps_backlog: bool,
-    pub(crate) backlog: VecDeque<Rc<[u8]>>,
+    pub(crate) backlog: VecDeque<(Way, Rc<[u8]>)>,
     /// It has been told to leave.
     pub draining: bool,
     pub(crate) comes_back: Option<Duration>,

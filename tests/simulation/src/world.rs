@@ -9,8 +9,13 @@ use crate::{
     speaker::Speaker,
 };
 use landfall_core::{
-    elect::{Acquired, Election, Input, Output, Released},
-    wire::heartbeat::Frame,
+    elect::{Acquired, Election, Input, Output, Released, hash::speaker_id},
+    wire::{
+        datagram,
+        ethernet::Header,
+        heartbeat::{self, Frame, SpeakerId, SpeakerName},
+        seal,
+    },
 };
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,14 +26,28 @@ use std::{
     time::Duration,
 };
 
+/// How many frames somebody records at most: the first ones, of runs that are over later.
+const RECORDED: usize = 2_000;
 /// How many lines of the trace are kept.
 const TRACE: usize = 60;
 
 enum Event {
-    Arrive(usize, Rc<[u8]>),
+    Arrive(usize, Way, Rc<[u8]>),
+    Reached(usize),
+    Vouched(usize, SpeakerId),
+    Replay,
     Wake(usize),
     Resume(usize),
     Act(Action),
+}
+
+/// How a frame goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// With the heartbeats' ethertype.
+    Direct,
+    /// As a datagram.
+    Around,
 }
 
 /// Something that a run did, for the report.
@@ -54,8 +73,12 @@ pub struct World {
     pub deeds: Vec<(Duration, usize, IpAddr, Deed)>,
     /// VIPs that are no Service's, with when the first speaker heard so.
     pub released: BTreeMap<IpAddr, Duration>,
-    /// How many frames were sent.
+    /// How many frames were sent, and how many octets that was on the wire.
     pub frames: u64,
+    /// See there.
+    pub octets: u64,
+    /// How many things happened that were planned.
+    pub acts: u64,
     plan: Plan,
     queue: BTreeMap<(Duration, u64), Event>,
     order: u64,
@@ -63,6 +86,23 @@ pub struct World {
     starved: Duration,
     judge: Judge,
     trace: VecDeque<String>,
+    /// What somebody has recorded, and whether he sends it again.
+    recorded: Vec<(Way, Rc<[u8]>)>,
+    replays: bool,
+    /// Who is isolated, and who had which VIP when it was.
+    apart: Option<usize>,
+    owners: BTreeMap<IpAddr, usize>,
+}
+
+/// Whom a speaker asks otherwise than by a frame.
+enum Asked {
+    Gateway,
+    Speaker(SpeakerId, IpAddr),
+}
+
+/// The name of a speaker.
+pub(crate) fn name(number: usize) -> SpeakerName {
+    SpeakerName::new(format!("node-{number}")).expect("short enough")
 }
 
 /// Why a run failed, with what led to it.
@@ -88,12 +128,18 @@ impl World {
             deeds: Vec::new(),
             released: BTreeMap::new(),
             frames: 0,
+            octets: 0,
+            acts: 0,
             queue: BTreeMap::new(),
             order: 0,
             rng,
             starved: Duration::ZERO,
             judge: Judge::new(plan.bounds, (0..plan.vips).map(vip).collect()),
             trace: VecDeque::new(),
+            recorded: Vec::new(),
+            replays: false,
+            apart: None,
+            owners: BTreeMap::new(),
             plan,
         };
         for (at, action) in world.plan.actions.clone() {
@@ -121,28 +167,42 @@ impl World {
             }
         }
         self.now = self.plan.length;
-        self.look(self.deeds.len())
+        self.look(self.deeds.len())?;
+        if self.plan.bounds.restored
+            && let Some((vip, owner)) = self.owners.iter().find(|(vip, owner)| !self.speakers[**owner].answers(**vip))
+        {
+            return Err(self.failure(Violation::NotRestored { vip: *vip, owner: *owner }));
+        }
+        Ok(())
+    }
+
+    fn failure(&self, violation: Violation) -> Box<Failure> {
+        Box::new(Failure { violation, trace: self.trace.iter().cloned().collect() })
     }
 
     fn look(&mut self, before: usize) -> Result<(), Box<Failure>> {
         let mut judge = std::mem::take(&mut self.judge);
         let verdict = judge.look(self, before);
         self.judge = judge;
-        verdict.map_err(|violation| Box::new(Failure { violation, trace: self.trace.iter().cloned().collect() }))
+        verdict.map_err(|violation| self.failure(violation))
     }
 
     fn step(&mut self, event: Event) {
         match event {
-            Event::Arrive(to, bytes) => {
+            Event::Arrive(to, way, bytes) => {
                 let speaker = &mut self.speakers[to];
                 if speaker.paused.is_some() {
                     if speaker.keeps_backlog {
-                        speaker.backlog.push_back(bytes);
+                        speaker.backlog.push_back((way, bytes));
                     }
                 } else {
-                    self.receive(to, &bytes);
+                    self.receive(to, way, &bytes);
                 }
             }
+            Event::Reached(number) if self.speakers[number].awake() => self.tell(number, Input::Reached),
+            Event::Vouched(number, by) if self.speakers[number].awake() => self.tell(number, Input::Vouched(by)),
+            Event::Reached(_) | Event::Vouched(..) => {}
+            Event::Replay => self.replay(),
             Event::Wake(number) => {
                 if self.speakers[number].wake == Some(self.now) && self.speakers[number].paused.is_none() {
                     self.speakers[number].wake = None;
@@ -154,8 +214,8 @@ impl World {
                 if speaker.paused.is_some_and(|until| until <= self.now) {
                     speaker.paused = None;
                     speaker.disturbed = self.now;
-                    for bytes in std::mem::take(&mut speaker.backlog) {
-                        self.receive(number, &bytes);
+                    for (way, bytes) in std::mem::take(&mut speaker.backlog) {
+                        self.receive(number, way, &bytes);
                     }
                     self.note(format!("{number} goes on"));
                     self.tell(number, Input::Timer);
@@ -165,9 +225,48 @@ impl World {
         }
     }
 
-    fn receive(&mut self, to: usize, bytes: &[u8]) {
+    fn receive(&mut self, to: usize, way: Way, bytes: &[u8]) {
         let frame = Frame::parse(bytes).expect("what a speaker sends is a frame");
-        self.tell(to, Input::Frame(frame));
+        self.tell(
+            to,
+            match way {
+                Way::Direct => Input::Frame(frame),
+                Way::Around => Input::Around(frame),
+            },
+        );
+    }
+
+    /// Somebody who has recorded everything sends one frame again.
+    fn replay(&mut self) {
+        if !self.replays || self.recorded.is_empty() {
+            return;
+        }
+        let (way, bytes) = self.recorded[self.rng.random_range(0..self.recorded.len())].clone();
+        for to in 0..self.speakers.len() {
+            self.put(self.now + Duration::from_micros(100), Event::Arrive(to, way, bytes.clone()));
+        }
+        let pause = Duration::from_micros(self.rng.random_range(2_000..30_000));
+        self.put(self.now + pause, Event::Replay);
+    }
+
+    /// What comes back to `number` when it asks the gateway, or a speaker for a VIP.
+    fn ask(&mut self, number: usize, asked: Asked) {
+        let delay = Duration::from_micros(self.rng.random_range(100..600)) + self.lateness();
+        let at = self.now + delay;
+        match asked {
+            Asked::Gateway if self.plan.gateway && self.lan.has_gateway(number) => self.put(at, Event::Reached(number)),
+            Asked::Gateway => {}
+            Asked::Speaker(suspect, vip) => {
+                let other = (0..self.speakers.len()).find(|other| speaker_id(&name(*other)) == suspect);
+                let answers = |other: &usize| {
+                    let heard = self.lan.reaches(number, *other) && self.lan.reaches(*other, number);
+                    heard && self.speakers[*other].answers(vip)
+                };
+                if other.filter(answers).is_some() {
+                    self.put(at, Event::Vouched(number, suspect));
+                }
+            }
+        }
     }
 
     fn tell(&mut self, number: usize, input: Input) {
@@ -179,7 +278,11 @@ impl World {
         let mut exits = false;
         for output in outputs {
             match output {
-                Output::Send(frame) => self.send(number, &frame),
+                Output::Send(frame) => self.send(number, Way::Direct, &frame),
+                Output::Around(frame) => self.send(number, Way::Around, &frame),
+                Output::Announce { .. } => {}
+                Output::Seek => self.ask(number, Asked::Gateway),
+                Output::Question { suspect, vip } => self.ask(number, Asked::Speaker(suspect, vip)),
                 Output::Acquire { vip, epoch, why, .. } => {
                     self.note(format!("{number} acquires {vip} with {epoch}: {why:?}"));
                     self.deeds.push((at, number, vip, Deed::Acquire(why)));
@@ -201,14 +304,22 @@ impl World {
         self.schedule(number);
     }
 
-    fn send(&mut self, from: usize, frame: &Frame) {
+    fn send(&mut self, from: usize, way: Way, frame: &Frame) {
         self.frames += 1;
         let bytes: Rc<[u8]> = frame.emit().into();
+        let around = if way == Way::Direct { 0 } else { datagram::HEADERS - Header::LEN };
+        self.octets += (Header::LEN + around + bytes.len() + seal::LONGEST - heartbeat::LONGEST) as u64;
+        if self.recorded.len() < RECORDED {
+            self.recorded.push((way, bytes.clone()));
+        }
+        if self.lan.blocked && way == Way::Direct {
+            return;
+        }
         assert!(bytes.len() <= landfall_core::wire::heartbeat::LONGEST);
         for to in (0..self.speakers.len()).filter(|to| *to != from) {
             for after in self.lan.deliveries(from, to, &mut self.rng) {
                 let late = self.lateness();
-                self.put(self.now + after + late, Event::Arrive(to, bytes.clone()));
+                self.put(self.now + after + late, Event::Arrive(to, way, bytes.clone()));
             }
         }
     }

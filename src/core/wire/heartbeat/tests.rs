@@ -14,9 +14,11 @@ fn beat() -> Frame {
         interval: Duration::from_millis(100),
         lateness: Duration::from_millis(3),
         digest: 0x2122_2324_2526_2728,
+        challenge: 0x4142_4344,
         weights: Vec::new(),
         kind: Kind::Beat,
         heard: vec![Heard { speaker: SpeakerId(0x3132_3334_3536_3738), age: Duration::from_millis(77) }],
+        echoes: vec![Echo { speaker: SpeakerId(0x5152_5354_5556_5758), challenge: 0x6162_6364, wanted: true }],
         claims: vec![
             Claim {
                 vip: "203.0.113.10".parse().unwrap(),
@@ -38,15 +40,20 @@ fn beat() -> Frame {
     }
 }
 
-const BEAT: &str = "4c46 01 00 01 06 007e 0064 0003 0001 0002\
-    0102030405060708 1112131415161718 000000000000002a 2122232425262728 6e6f64652d31\
-    3132333435363738 004d\
+const BEAT: &str = "4c46 02 00 01 06 0090 0064 0003 0001 0002\
+    0102030405060708 1112131415161718 000000000000002a 2122232425262728 41424344 01 6e6f64652d31\
+    3132333435363738 004d 5152535455565758 61626364 01\
     0a cb00710a 0000018bcfe56800 0000000000000009\
     35 20010db8000000000000000000000010 0000000000000001 0000000000000005 0000000000000006";
 
 fn bytes(hex: &str) -> Vec<u8> {
     let digits: Vec<u8> = hex.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
+}
+
+/// A beat that lists nothing.
+fn bare() -> Frame {
+    Frame { heard: Vec::new(), echoes: Vec::new(), claims: Vec::new(), ..beat() }
 }
 
 /// The bytes of a beat with one change made to them.
@@ -70,12 +77,13 @@ fn the_other_kinds_both_ways() {
         (Kind::Fetch { peer: SpeakerId(9) }, 2, "0000000000000009"),
         (range, 3, "04 00000000 06 20010db8000000000000000000000001"),
     ] {
-        let frame = Frame { kind, heard: Vec::new(), claims: Vec::new(), ..beat() };
+        let frame = Frame { kind, ..bare() };
         let body = bytes(body);
-        let mut expected = bytes(BEAT)[..54].to_vec();
+        let mut expected = bytes(BEAT)[..59].to_vec();
         expected[3] = code;
-        expected[7] = 54 + body.len() as u8;
+        expected[7] = 59 + body.len() as u8;
         expected[12..16].fill(0);
+        expected[52] = 0;
         expected.extend(body);
         assert_eq!(frame.emit(), expected, "{kind:?}");
         assert_eq!(Frame::parse(&expected), Ok(frame), "{kind:?}");
@@ -84,12 +92,12 @@ fn the_other_kinds_both_ways() {
 
 #[test]
 fn weights_and_a_yielding_claim_both_ways() {
-    let mut frame = Frame { weights: vec![0, 0x0102], heard: Vec::new(), ..beat() };
+    let mut frame = Frame { weights: vec![0, 0x0102], heard: Vec::new(), echoes: Vec::new(), ..beat() };
     frame.claims.truncate(1);
     frame.claims[0].state = State::Yielding;
     let expected = bytes(
-        "4c46 01 00 05 06 0050 0064 0003 0000 0001\
-         0102030405060708 1112131415161718 000000000000002a 2122232425262728 6e6f64652d31\
+        "4c46 02 00 05 06 0055 0064 0003 0000 0001\
+         0102030405060708 1112131415161718 000000000000002a 2122232425262728 41424344 00 6e6f64652d31\
          02 0000 0102\
          4a cb00710a 0000018bcfe56800 0000000000000009",
     );
@@ -99,13 +107,13 @@ fn weights_and_a_yielding_claim_both_ways() {
 
 #[test]
 fn weights_are_written_in_one_way_only() {
-    let frame = |weights: &[u16]| Frame { weights: weights.to_vec(), heard: Vec::new(), claims: Vec::new(), ..beat() };
+    let frame = |weights: &[u16]| Frame { weights: weights.to_vec(), ..bare() };
     for (what, bytes) in [
         ("the last is 0", frame(&[1, 0]).emit()),
         ("65 of them", frame(&[1; 65]).emit()),
         ("none", {
             let mut none = frame(&[1]).emit();
-            none[54] = 0;
+            none[59] = 0;
             none
         }),
     ] {
@@ -113,55 +121,61 @@ fn weights_are_written_in_one_way_only() {
     }
 }
 
+/// All that a frame may list, and still a claim of the longest form.
 #[test]
-fn on_ethernet_it_is_addressed_and_padded() {
-    let frame = Frame { speaker: SpeakerName::new("n").unwrap(), heard: Vec::new(), claims: Vec::new(), ..beat() };
-    let ethernet = frame.emit_ethernet([2, 0, 0, 0, 0, 1]);
-    assert_eq!(ethernet[..14], [0x03, 0x4c, 0x46, 0, 0, 1, 2, 0, 0, 0, 0, 1, 0x88, 0xb5]);
-    assert_eq!(DESTINATION[0] & 3, 3, "a group address, locally administered");
-    let padded = Frame { speaker: SpeakerName::new("n").unwrap(), ..frame.clone() }.emit_ethernet([0; 6]);
-    let with_padding = [&padded[14..], &[0; 20]].concat();
-    assert_eq!(Frame::parse(&with_padding), Ok(frame));
+fn the_fullest_beat_has_room_for_a_claim() {
+    let frame = Frame {
+        speaker: SpeakerName::new("n".repeat(253)).unwrap(),
+        weights: vec![1; MOST_WEIGHTS],
+        heard: vec![beat().heard[0]; MOST_HEARD],
+        echoes: vec![beat().echoes[0]; MOST_ECHOES],
+        claims: vec![Claim { after: 1, ..beat().claims[1] }],
+        ..beat()
+    };
+    assert!(frame.size() <= LONGEST, "{}", frame.size());
 }
 
 #[test]
 fn every_refusal_has_its_reason() {
-    let cases: [(&str, Vec<u8>, Malformed); 16] = [
+    let cases: [(&str, Vec<u8>, Malformed); 19] = [
         ("nothing", Vec::new(), Malformed::Short),
-        ("one byte short", beat_with(|bytes| bytes.truncate(117)), Malformed::Short),
+        ("one byte short", beat_with(|bytes| bytes.truncate(143)), Malformed::Short),
+        ("one byte long", beat_with(|bytes| bytes.push(0)), Malformed::Length),
+        ("21 echoes", beat_with(|bytes| bytes[52] = 21), Malformed::Echoes),
+        ("an echo that is neither wanted nor not", beat_with(|bytes| bytes[81] = 2), Malformed::Echoes),
         ("another's experiment", beat_with(|bytes| bytes[0] = b'X'), Malformed::Magic),
-        ("version 2", beat_with(|bytes| bytes[2] = 2), Malformed::Version),
+        ("version 1", beat_with(|bytes| bytes[2] = 1), Malformed::Version),
         ("kind 4", beat_with(|bytes| bytes[3] = 4), Malformed::Kind),
         ("an unknown flag", beat_with(|bytes| bytes[4] = 8), Malformed::Bits),
         ("no name", beat_with(|bytes| bytes[5] = 0), Malformed::Name),
-        ("a name of other bytes", beat_with(|bytes| bytes[48] = 0xff), Malformed::Name),
-        ("a name that breaks a log's line", beat_with(|bytes| bytes[49] = b'\n'), Malformed::Name),
+        ("a name of other bytes", beat_with(|bytes| bytes[53] = 0xff), Malformed::Name),
+        ("a name that breaks a log's line", beat_with(|bytes| bytes[54] = b'\n'), Malformed::Name),
         (
             "longer than it may be",
-            beat_with(|bytes| bytes[6..8].copy_from_slice(&1401u16.to_be_bytes())),
+            beat_with(|bytes| bytes[6..8].copy_from_slice(&(LONGEST as u16 + 1).to_be_bytes())),
             Malformed::Length,
         ),
         (
             "shorter than a header",
-            beat_with(|bytes| bytes[6..8].copy_from_slice(&47u16.to_be_bytes())),
+            beat_with(|bytes| bytes[6..8].copy_from_slice(&52u16.to_be_bytes())),
             Malformed::Length,
         ),
         ("a claim too few", beat_with(|bytes| bytes[15] = 1), Malformed::Length),
         ("a claim too many", beat_with(|bytes| bytes[15] = 3), Malformed::Short),
-        ("65 peers", beat_with(|bytes| bytes[13] = 65), Malformed::Heard),
-        ("an unknown claim bit", beat_with(|bytes| bytes[64] |= 0x80), Malformed::Bits),
-        ("an unknown state", beat_with(|bytes| bytes[64] |= 0x50), Malformed::Bits),
+        ("49 peers", beat_with(|bytes| bytes[13] = 49), Malformed::Heard),
+        ("an unknown claim bit", beat_with(|bytes| bytes[82] |= 0x80), Malformed::Bits),
+        ("an unknown state", beat_with(|bytes| bytes[82] |= 0x50), Malformed::Bits),
     ];
     for (what, bytes, reason) in cases {
         assert_eq!(Frame::parse(&bytes), Err(reason), "{what}");
     }
     let range = |first: &str, last: &str| {
         let kind = Kind::Snapshot { first: first.parse().unwrap(), last: last.parse().unwrap() };
-        Frame { kind, heard: Vec::new(), claims: Vec::new(), ..beat() }.emit()
+        Frame { kind, ..bare() }.emit()
     };
     assert_eq!(Frame::parse(&range("::1", "10.0.0.1")), Err(Malformed::Address), "a range that ends before it starts");
     let mut family = range("10.0.0.1", "10.0.0.2");
-    family[54] = 5;
+    family[59] = 5;
     assert_eq!(Frame::parse(&family), Err(Malformed::Address), "a family that is neither");
     assert_eq!(SpeakerName::new(""), Err(Malformed::Name));
     assert_eq!(SpeakerName::new("n".repeat(254)), Err(Malformed::Name));
@@ -181,15 +195,20 @@ fn frames() -> impl Strategy<Value = Frame> {
     let claim = (any::<IpAddr>(), any::<(u64, u64)>(), any::<bool>(), state, of)
         .prop_map(|(vip, (epoch, after), firm, state, of)| Claim { vip, epoch, after, firm, state, of });
     let heard = (any::<u64>(), millis()).prop_map(|(id, age)| Heard { speaker: SpeakerId(id), age });
-    let numbers = any::<(u64, u64, u64, u64, bool, bool)>();
+    let echo = any::<(u64, u32, bool)>().prop_map(|(id, challenge, wanted)| Echo {
+        speaker: SpeakerId(id),
+        challenge,
+        wanted,
+    });
+    let numbers = any::<(u64, u64, u64, u64, u32, bool, bool)>();
     let weights = vec(any::<u16>(), 0..5).prop_map(|mut weights| {
         weights.truncate(weights.iter().rposition(|weight| *weight != 0).map_or(0, |last| last + 1));
         weights
     });
     let times = (millis(), millis());
-    ("[a-z0-9.-]{1,253}", numbers, times, weights, kind, vec(heard, 0..8), vec(claim, 0..20)).prop_map(
-        |(name, numbers, (interval, lateness), weights, kind, heard, claims)| {
-            let (cluster, boot, counter, digest, draining, listening) = numbers;
+    ("[a-z0-9.-]{1,253}", numbers, times, weights, kind, vec(heard, 0..8), vec(echo, 0..5), vec(claim, 0..20)).prop_map(
+        |(name, numbers, (interval, lateness), weights, kind, heard, echoes, claims)| {
+            let (cluster, boot, counter, digest, challenge, draining, listening) = numbers;
             Frame {
                 cluster,
                 speaker: SpeakerName::new(name).unwrap(),
@@ -200,9 +219,11 @@ fn frames() -> impl Strategy<Value = Frame> {
                 interval,
                 lateness,
                 digest,
+                challenge,
                 weights,
                 kind,
                 heard,
+                echoes,
                 claims,
             }
         },

@@ -61,15 +61,15 @@ pub(super) fn calm_lossy(draft: &mut Draft) {
 pub(super) fn very_lossy(draft: &mut Draft) {
     crash(draft);
     draft.lossy(200);
-    draft.plan.bounds = Bounds { silence: ms(1_500), double: ms(500), needless_moves: true };
+    draft.plan.bounds = Bounds { silence: ms(1_500), double: ms(500), needless_moves: true, ..draft.plan.bounds };
 }
 
 pub(super) fn starved(draft: &mut Draft) {
     draft.start();
     draft.at(ms(4_000), Action::Starve(ms(200)));
     draft.plan.length = ms(34_000);
-    // Until frames tell how late their sender is, two speakers rarely take one another for dead.
-    draft.plan.bounds = Bounds { silence: ms(1_000), double: ms(500), needless_moves: true };
+    // Nothing is wrong but that everything is late: nobody is taken for dead.
+    draft.plan.bounds = Bounds { silence: ms(1_000), double: ms(500), ..draft.plan.bounds };
 }
 
 pub(super) fn halves(draft: &mut Draft) {
@@ -126,4 +126,47 @@ fn fail_owner(draft: &mut Draft, fault: impl FnOnce(Who) -> Action) {
     draft.at(at, fault(who));
     draft.at(at + length, Action::Heal);
     draft.plan.length = at + length + ms(6_000);
+}
+
+/// The others are not disturbed, so that whatever leaves one of them counts as a needless move.
+pub(super) fn isolated(draft: &mut Draft) {
+    draft.start();
+    let (at, who, length) = (draft.between(4_000, 5_500), draft.owner(), draft.between(500, 9_000));
+    draft.at(at, Action::Isolate(who));
+    draft.at(at + length, Action::Rejoin);
+    draft.plan.length = at + length + ms(6_000);
+    // The one that is apart waits for all the others to go first.
+    draft.plan.bounds.silence = ms(800);
+    draft.plan.bounds.double = ms(150);
+}
+
+/// Neither can show that it is not the one cut off.
+pub(super) fn no_gateway(draft: &mut Draft) {
+    draft.plan.speakers = 2;
+    draft.plan.gateway = false;
+    isolated(draft);
+    // Each has what it had before, and gives back what it took.
+    (draft.plan.bounds.needless_moves, draft.plan.bounds.restored) = (true, true);
+}
+
+pub(super) fn blocked(draft: &mut Draft) {
+    draft.start();
+    let from = if draft.rng.random() { ms(0) } else { draft.between(3_500, 7_000) };
+    draft.at(from, Action::Block(true));
+    let (at, who) = (draft.between(8_000, 10_000), draft.owner());
+    draft.at(at, Action::Crash(who));
+    draft.plan.length = ms(16_000);
+}
+
+pub(super) fn replayed(draft: &mut Draft) {
+    draft.start();
+    let from = draft.between(2_000, 5_000);
+    draft.at(from, Action::Replay(true));
+    let (at, who, back) = (draft.between(4_000, 5_500), draft.owner(), draft.between(0, 1_000));
+    draft.at(at, Action::Restart(who, back));
+    let (at, who) = (draft.between(9_000, 10_000), draft.owner());
+    draft.at(at, Action::Drain(who, Some(ms(300))));
+    let (at, who) = (draft.between(13_000, 14_000), draft.owner());
+    draft.at(at, Action::Crash(who));
+    draft.plan.length = ms(18_000);
 }

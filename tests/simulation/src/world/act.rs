@@ -1,17 +1,21 @@
 //! What the plan does to the speakers and the segment.
 
-use super::{Deed, Event, World};
+use super::{Deed, Event, World, name};
 use crate::plan::{Action, Who, vip};
-use landfall_core::{
-    elect::{Election, Identity, Input, Tier, Timing},
-    wire::heartbeat::SpeakerName,
-};
+use landfall_core::elect::{Election, Identity, Input, Tier};
 use std::{net::IpAddr, time::Duration};
+
+/// What fails of a speaker that is cut off.
+enum Side {
+    Ears,
+    Mouth,
+}
 
 impl World {
     pub(super) fn act(&mut self, action: Action) {
         self.note(format!("{action:?}"));
         let now = self.now;
+        self.acts += 1;
         match action {
             Action::Start(number) => self.start(number),
             Action::Crash(who) => self.crash(who, None),
@@ -73,8 +77,28 @@ impl World {
                 self.disturb();
                 self.lan.cut(from, to);
             }
-            Action::Deafen(who) => self.cut_off(who, true),
-            Action::Mute(who) => self.cut_off(who, false),
+            Action::Deafen(who) => self.cut_off(who, &[Side::Ears]),
+            Action::Mute(who) => self.cut_off(who, &[Side::Mouth]),
+            Action::Isolate(who) => {
+                let Some(number) = self.who(who) else { return };
+                self.speakers[number].disturbed = now;
+                self.apart = Some(number);
+                for vip in (0..self.plan.vips).map(vip) {
+                    let owner = (0..self.speakers.len()).find(|other| self.speakers[*other].answers(vip));
+                    self.owners.extend(owner.map(|owner| (vip, owner)));
+                }
+                self.separate(number, &[Side::Ears, Side::Mouth]);
+            }
+            Action::Rejoin => {
+                let Some(number) = self.apart.take() else { return };
+                self.speakers[number].disturbed = now;
+                self.lan.rejoin(number);
+            }
+            Action::Block(blocked) => self.lan.blocked = blocked,
+            Action::Replay(replays) => {
+                self.replays = replays;
+                self.put(now, Event::Replay);
+            }
             Action::Heal => {
                 self.disturb();
                 self.speakers.iter_mut().for_each(|speaker| speaker.useless = false);
@@ -91,13 +115,22 @@ impl World {
         }
     }
 
-    fn cut_off(&mut self, who: Who, deaf: bool) {
+    fn cut_off(&mut self, who: Who, sides: &[Side]) {
         self.disturb();
         let Some(one) = self.who(who) else { return };
         self.speakers[one].useless = true;
+        self.separate(one, sides);
+    }
+
+    fn separate(&mut self, one: usize, sides: &[Side]) {
+        self.lan.cut_gateway(one);
         for other in (0..self.speakers.len()).filter(|other| *other != one) {
-            let (from, to) = if deaf { (other, one) } else { (one, other) };
-            self.lan.cut(from, to);
+            for side in sides {
+                match side {
+                    Side::Ears => self.lan.cut(other, one),
+                    Side::Mouth => self.lan.cut(one, other),
+                }
+            }
         }
     }
 
@@ -110,11 +143,10 @@ impl World {
 
     fn start(&mut self, number: usize) {
         let now = self.now;
-        let name = SpeakerName::new(format!("node-{number}")).expect("short enough");
         let speaker = &mut self.speakers[number];
         speaker.boot += 1;
-        let identity = Identity { speaker: name, boot: speaker.boot, cluster: 1 };
-        speaker.election = Some(Election::new(identity, Timing::default(), speaker.now(now)));
+        let identity = Identity { speaker: name(number), boot: speaker.boot, cluster: 1 };
+        speaker.election = Some(Election::new(identity, self.plan.timing.clone(), speaker.now(now)));
         speaker.started = now;
         speaker.disturbed = now;
         speaker.draining = false;
