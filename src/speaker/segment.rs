@@ -6,6 +6,7 @@
 mod asking;
 mod conflicts;
 mod figures;
+mod heartbeats;
 
 pub use asking::Gateway;
 pub use figures::{Figures, Tally};
@@ -17,22 +18,20 @@ use super::{
 };
 use crate::net::{Interest, Link, PacketSocket, Received, Traffic, is_link_down};
 use asking::Stations;
-use ipnet::IpNet;
 use landfall_core::{
     conflict::Watch,
-    elect::{Election, Identity, Ignored, Input, Now, Output, Released, Timing, Wish, hash},
+    elect::{Election, Identity, Ignored, Input, Now, Output, Released, Timing, Wish},
     responder::{self, Answer, Counters},
     wire::{
         datagram,
         ethernet::{Header, MacAddr},
-        heartbeat::{self, Frame, Holder},
         seal::{Keys, Unsealed},
     },
 };
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     io,
-    net::{IpAddr, Ipv4Addr},
+    net::IpAddr,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -411,57 +410,12 @@ impl Segment {
         Ok(self.overhear(frame, now))
     }
 
-    /// A heartbeat came, by the way that makes it this input.
-    fn hear_sealed(&mut self, sealed: &[u8], input: fn(Frame) -> Input, now: Now) -> Vec<Change> {
-        match self.membership.keys.open(sealed) {
-            Ok((mac, frame)) => {
-                self.tally.heartbeats += 1;
-                if frame.cluster == self.membership.identity.cluster {
-                    self.watch.hear_speaker(mac, now.mono);
-                }
-                let (boot, counter) = (frame.boot, frame.counter);
-                let namesake = self.is_namesake(&frame).then_some(Change::Namesake { boot, counter });
-                let sender = Holder { speaker: hash::speaker_id(&frame.speaker), boot };
-                let changes = self.elect(input(frame), now);
-                if self.election.knows(sender) {
-                    self.stations.learn(sender.speaker, mac);
-                }
-                changes.into_iter().chain(namesake).collect()
-            }
-            Err(why) => {
-                *self.losses.unsealed.entry(why).or_default() += 1;
-                Vec::new()
-            }
-        }
-    }
-
-    fn is_namesake(&self, frame: &Frame) -> bool {
-        let Identity { speaker, boot, cluster } = &self.membership.identity;
-        frame.cluster == *cluster && frame.speaker == *speaker && frame.boot != *boot
-    }
-
     fn elect(&mut self, input: Input, now: Now) -> Vec<Change> {
         let mut changes = Vec::new();
         for output in self.election.handle(input, now) {
             match output {
-                Output::Send(frame) => {
-                    let header = Header {
-                        destination: heartbeat::DESTINATION.into(),
-                        source: self.mac,
-                        ethertype: heartbeat::ETHERTYPE,
-                    };
-                    let sealed = self.membership.keys.seal(&frame, self.mac, rand::random());
-                    self.outbox.push([&header.emit()[..], &sealed].concat());
-                }
-                Output::Around(frame) => {
-                    let sealed = self.membership.keys.seal(&frame, self.mac, rand::random());
-                    let own = self
-                        .link
-                        .lan_addresses()
-                        .find_map(|own| if let IpNet::V4(own) = own { Some(own.addr()) } else { None });
-                    let own = own.unwrap_or(Ipv4Addr::UNSPECIFIED);
-                    self.outbox.push(datagram::emit(&sealed, self.mac, own, self.membership.port));
-                }
+                Output::Send(frame) => self.say(&frame),
+                Output::Around(frame) => self.say_around(&frame),
                 Output::Announce { vip } if self.owned.contains(&vip) => changes.push(Change::Contested(vip)),
                 Output::Announce { .. } => {}
                 Output::Seek => self.seek(),

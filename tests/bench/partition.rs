@@ -284,7 +284,10 @@ impl Eyes {
         let probe = client.probe(SocketAddr::new(vip, 7), RATE)?;
         probe.wait_answers(200, PATIENCE)?;
         let netns: &Netns = &client;
-        Ok(Self { probe, watch: Watch::start(netns, vip, QUESTION) })
+        let watch = Watch::start(netns, vip, QUESTION);
+        // Who answers now is known before anything happens.
+        thread::sleep(10 * QUESTION);
+        Ok(Self { probe, watch })
     }
 
     fn moved(&self, lab: &Lab, vip: IpAddr, from: &str) -> Result<()> {

@@ -101,6 +101,7 @@ fn variants() -> Vec<(&'static str, Timing)> {
         ("as it is: beat 100 ms, 2.5 of them, three questions in 60 ms", timing()),
         ("beat 50 ms", Timing { beat: ms(50), ..timing() }),
         ("beat 200 ms", Timing { beat: ms(200), ..timing() }),
+        ("2 beats may be missing", Timing { silence_tenths: 20, ..timing() }),
         ("1.5 beats may be missing", Timing { silence_tenths: 15, ..timing() }),
         ("nobody is asked: dead after 3.1 beats", Timing { silence_tenths: 31, asks: 0, ..timing() }),
         ("one question, 20 ms", Timing { asks: 1, ..timing() }),
@@ -139,9 +140,9 @@ pub fn compare(seeds: &[u64]) -> String {
     out
 }
 
-/// A minute in which nothing happens to five speakers: how often a VIP moves all the same.
+/// A minute in which nothing happens to two speakers, of which no third hears both: how often a VIP moves all the same.
 fn needless(timing: &Timing, lost: u32, starved: Duration, seed: u64) -> usize {
-    let mut plan = calm(5, 12, ms(64_000));
+    let mut plan = calm(2, 12, ms(64_000));
     plan.timing = timing.clone();
     plan.lan.lost = lost;
     plan.actions.push((ms(4_000), Action::Starve(starved)));
