@@ -11,7 +11,7 @@ pub const CURRENT: &str = "current";
 /// The names of those that only open.
 pub const OTHERS: [&str; 2] = ["next", "previous"];
 
-/// Why there are no keys.
+/// What is wrong with a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// There is no key `current`.

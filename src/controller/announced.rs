@@ -21,7 +21,7 @@ mod words;
 
 use crate::cluster::{
     events::Telling,
-    record::{Addresses, Cause, Phase, Record},
+    record::{Addresses, Move, Phase, Record},
 };
 use landfall_core::{
     addr::Range,
@@ -260,13 +260,14 @@ impl Announced {
     /// Tells who has taken over what: each on its Services, or many at once on the node. Gives what nobody answered for: there
     /// the Services' condition changes, and tells.
     fn tell_moves(&mut self, node: &str, gained: &Addresses) -> Vec<IpAddr> {
-        let (mut moves, mut fresh): (BTreeMap<(&str, Cause), Vec<IpAddr>>, _) = (BTreeMap::new(), Vec::new());
+        let mut moves: BTreeMap<_, Vec<(IpAddr, &Move)>> = BTreeMap::new();
+        let mut fresh = Vec::new();
         let Some(record) = self.speakers.record(node) else { return fresh };
         for vip in self.known(gained) {
             let stage = self.stages.get(&vip);
             let came = record.latest_move(vip).filter(|_| !matches!(stage, Some(Stage::Not(_))));
-            match came.and_then(|came| Some((came.from.as_deref().filter(|from| *from != node)?, came.why))) {
-                Some(how) => moves.entry(how).or_default().push(vip),
+            match came.and_then(|came| Some((came.from.as_deref().filter(|from| *from != node)?, came))) {
+                Some((from, came)) => moves.entry((from, came.why)).or_default().push((vip, came)),
                 None if matches!(stage, Some(Stage::Announced { .. })) => {}
                 None => fresh.push(vip),
             }
@@ -279,8 +280,7 @@ impl Announced {
                 tellings.push((Subject::Node(node.to_owned()), telling));
                 continue;
             }
-            for vip in vips {
-                let Some(came) = record.latest_move(vip) else { continue };
+            for (vip, came) in vips {
                 let telling = words::owner_changed(vip, from, node, came);
                 tellings.extend(self.tenants_of(vip).map(|key| (Subject::Service(key.clone()), telling.clone())));
             }

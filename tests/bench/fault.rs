@@ -123,7 +123,10 @@ fn roll(lab: &Lab) -> Result<()> {
 }
 
 /// Waits until another node answers.
-fn moved(lab: &Lab, vip: IpAddr, from: &str) -> Result<()> {
+///
+/// # Errors
+/// Where none does.
+pub fn moved(lab: &Lab, vip: IpAddr, from: &str) -> Result<()> {
     wait_for("another node to answer", PATIENCE, || {
         let owner = lab.owner(vip)?;
         ensure!(owner != from, "{owner} still answers");

@@ -153,7 +153,14 @@ impl Lab {
     /// # Errors
     /// Where there is none.
     pub fn kube_proxy(&self, node: &str) -> Result<Process> {
-        let name = format!("kube-proxy-{node}");
+        self.process(&format!("kube-proxy-{node}"))
+    }
+
+    /// The sandbox's process of that name.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn process(&self, name: &str) -> Result<Process> {
         let found = self.sandbox.processes().into_iter().find(|process| process.name() == name);
         found.with_context(|| format!("there is no {name}"))
     }

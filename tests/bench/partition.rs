@@ -3,7 +3,7 @@
 
 use crate::{
     api::PATIENCE,
-    fault::{Fault, back},
+    fault::{Fault, back, moved},
     lab::Lab,
     lan::{Watch, Watched},
     report::{section, table},
@@ -139,38 +139,14 @@ fn strike(lab: &Lab, vip: IpAddr, trouble: Trouble, figures: &mut Figures) -> Re
         lab.announcers().map(|node| node.name().to_owned()).filter(|name| *name != owner).collect();
     let switch = lab.sandbox.switch();
     match trouble {
-        Trouble::Isolated => {
-            let eyes = Eyes::open(lab, vip)?;
-            switch.drop(&[Dropped::Member(owner.clone())])?;
-            eyes.moved(lab, vip, &owner)?;
-            thread::sleep(LASTS);
-            heal(lab)?;
-            eyes.close(figures, lab, vip, Some(&owner))
-        }
-        Trouble::Bystander => {
-            let eyes = Eyes::open(lab, vip)?;
-            switch.drop(&[Dropped::Member(others[0].clone())])?;
-            thread::sleep(LASTS);
-            heal(lab)?;
-            eyes.close(figures, lab, vip, None)
+        Trouble::Isolated => cut(lab, vip, &[Dropped::Member(owner.clone())], Some(&owner), figures),
+        Trouble::Deaf => cut(lab, vip, &[Dropped::Towards(owner.clone())], Some(&owner), figures),
+        Trouble::Bystander => cut(lab, vip, &[Dropped::Member(others[0].clone())], None, figures),
+        Trouble::Pair => {
+            let between = |a: &str, b: &str| Dropped::Between(a.into(), b.into());
+            cut(lab, vip, &[between(&owner, &others[0]), between(&others[0], &owner)], None, figures)
         }
         Trouble::Halves => halves(lab, vip, &owner, figures),
-        Trouble::Pair => {
-            let eyes = Eyes::open(lab, vip)?;
-            let between = |a: &str, b: &str| Dropped::Between(a.into(), b.into());
-            switch.drop(&[between(&owner, &others[0]), between(&others[0], &owner)])?;
-            thread::sleep(LASTS);
-            heal(lab)?;
-            eyes.close(figures, lab, vip, None)
-        }
-        Trouble::Deaf => {
-            let eyes = Eyes::open(lab, vip)?;
-            switch.drop(&[Dropped::Towards(owner.clone())])?;
-            eyes.moved(lab, vip, &owner)?;
-            thread::sleep(LASTS);
-            heal(lab)?;
-            eyes.close(figures, lab, vip, Some(&owner))
-        }
         Trouble::Blocked => {
             let eyes = Eyes::open(lab, vip)?;
             switch.drop(&[Dropped::Ethertype(ETHERTYPE)])?;
@@ -210,7 +186,7 @@ fn strike(lab: &Lab, vip: IpAddr, trouble: Trouble, figures: &mut Figures) -> Re
         }
         Trouble::ApiAway(seconds) => {
             let begun = Instant::now();
-            let server = process(lab, "kube-apiserver")?;
+            let server = lab.process("kube-apiserver")?;
             server.kill();
             thread::sleep(LASTS);
             let eyes = Eyes::open(lab, vip)?;
@@ -228,6 +204,18 @@ fn strike(lab: &Lab, vip: IpAddr, trouble: Trouble, figures: &mut Figures) -> Re
             lab.calm()
         }
     }
+}
+
+/// These frames are dropped for a while. `leaves`: the owner that the address has to leave meanwhile.
+fn cut(lab: &Lab, vip: IpAddr, dropped: &[Dropped], leaves: Option<&str>, figures: &mut Figures) -> Result<()> {
+    let eyes = Eyes::open(lab, vip)?;
+    lab.sandbox.switch().drop(dropped)?;
+    if let Some(owner) = leaves {
+        moved(lab, vip, owner)?;
+    }
+    thread::sleep(LASTS);
+    heal(lab)?;
+    eyes.close(figures, lab, vip, leaves)
 }
 
 /// Everything goes through again, and all speakers hear each other.
@@ -267,11 +255,6 @@ fn restart_all(lab: &Lab) -> Result<Instant> {
     Ok(begun)
 }
 
-fn process(lab: &Lab, name: &str) -> Result<Process> {
-    let found = lab.sandbox.processes().into_iter().find(|process| process.name() == name);
-    found.with_context(|| format!("there is no {name}"))
-}
-
 /// A client that looks on.
 struct Eyes {
     probe: landfall_sandbox::Probe,
@@ -288,14 +271,6 @@ impl Eyes {
         // Who answers now is known before anything happens.
         thread::sleep(10 * QUESTION);
         Ok(Self { probe, watch })
-    }
-
-    fn moved(&self, lab: &Lab, vip: IpAddr, from: &str) -> Result<()> {
-        wait_for("another node to answer", PATIENCE, || {
-            let owner = lab.owner(vip)?;
-            ensure!(owner != from, "{owner} still answers");
-            Ok(())
-        })
     }
 
     /// Says what was seen once everything is answered again. `first`: who answered before, to whom it should not go back.

@@ -1,5 +1,5 @@
 use super::*;
-use crate::cluster::record::{Conflict, Interface, Move, Reason, Unanswered};
+use crate::cluster::record::{Cause, Conflict, Interface, Move, Reason, Unanswered};
 use k8s_openapi::jiff::Timestamp;
 
 /// A leader's view, and its clock.

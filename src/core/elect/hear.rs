@@ -94,7 +94,7 @@ impl Election {
     }
 
     /// A peer thought dead is back: what it still claims and others have taken over is disputed, and what it holds stays.
-    pub(super) fn welcome(&mut self, id: SpeakerId) {
+    fn welcome(&mut self, id: SpeakerId) {
         let Some(peer) = self.peers.get(id) else { return };
         let holder = Holder { speaker: id, boot: peer.boot };
         let words: Vec<_> = peer.claims.iter().map(|claim| (claim.vip, Register::of(claim, holder))).collect();
