@@ -241,6 +241,7 @@ impl State {
                 if self.hosts.see_cluster_ips(&std::mem::take(&mut service.cluster_ips)) {
                     self.look_for_oddities();
                 }
+                self.share_record(&mut service);
                 let key = service.alloc.key.clone();
                 let event = Event::Applied(service.alloc.clone());
                 let before = self.services.get(&key).map_or(&[][..], |service| service.vips());
@@ -267,6 +268,16 @@ impl State {
                 self.listed.services = true;
                 self.begin(wall);
             }
+        }
+    }
+
+    /// Thousands of records say the same few pools' names: one text for all.
+    fn share_record(&self, service: &mut Service) {
+        if let (Some(config), Some(service)) = (&self.config, Arc::get_mut(&mut service.alloc))
+            && let Some(record) = &mut service.record
+            && let Some(at) = config.position(record)
+        {
+            *record = config.pools[at].name.clone();
         }
     }
 

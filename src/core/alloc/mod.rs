@@ -185,8 +185,11 @@ impl Allocator {
         self.decide_each(turns, decisions);
     }
 
-    /// In their turn, then those who wait for what was released on the way.
-    fn decide_each(&mut self, turns: BTreeSet<Turn>, decisions: &mut Vec<Decision>) {
+    /// In their turn, then those who wait for what was released on the way. All Services at a start: what is needed then comes and
+    /// goes in large pieces, since small ones would stay with the process.
+    fn decide_each(&mut self, mut turns: Vec<Turn>, decisions: &mut Vec<Decision>) {
+        turns.sort_unstable();
+        decisions.reserve(turns.len());
         for (_, _, key) in turns {
             self.decide(&key, decisions);
         }
