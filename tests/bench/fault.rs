@@ -50,6 +50,14 @@ impl Fault {
         }
     }
 
+    /// How often it is tried where others are so often: of what is claimed of a crash one in a hundred counts, too.
+    pub fn trials(self, usual: usize) -> usize {
+        match self {
+            Self::Crash | Self::Kill => 5 * usual,
+            _ => usual,
+        }
+    }
+
     /// Lets it befall `owner`, who answers for `vip`, and returns once another node answers; after a rolling update, once all
     /// speakers are back.
     ///

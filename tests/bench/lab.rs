@@ -11,8 +11,6 @@ use std::{net::IpAddr, path::Path, time::Duration};
 
 /// Longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Where the pods are. It announces nothing, so that no pod is on an owner's node.
-const PODS: &str = "n4";
 /// The client's own pool, and a large one for many VIPs at once. The interface is named, so that its subnet does not limit them.
 const CONFIG: &str = "
 pools:
@@ -26,11 +24,13 @@ reuse: 0s
 announcements:
 - interfaces: [eth0]
   nodeSelectors:
-  - matchExpressions: [{key: kubernetes.io/hostname, operator: NotIn, values: [n4]}]
+  - matchExpressions: [{key: kubernetes.io/hostname, operator: NotIn, values: [PODS]}]
 ";
 
-/// Three nodes that announce, and one with an echo pod.
+/// Nodes that announce, and one with an echo pod.
 pub struct Lab {
+    /// Where the pod is. It announces nothing, so that no pod is on an owner's node.
+    pods: String,
     /// The cluster.
     pub sandbox: Sandbox,
     /// Landfall's processes.
@@ -107,21 +107,24 @@ fn peers(cluster: &Cluster, node: &str) -> Result<Vec<String>> {
 }
 
 impl Lab {
-    /// Brings it up.
+    /// Brings it up, with so many nodes that announce.
     ///
     /// # Errors
     /// What did not come up.
-    pub fn up() -> Result<Self> {
-        let (sandbox, landfall) = start(Sandbox::builder().nodes(4), CONFIG, |options| options)?;
-        let lab = Self { sandbox, landfall };
-        lab.sandbox.add_pod(&PodSpec::echo("echo").on(PODS))?;
+    pub fn up(announcers: u8) -> Result<Self> {
+        let nodes = announcers + 1;
+        let pods = format!("n{nodes}");
+        let config = CONFIG.replace("PODS", &pods);
+        let (sandbox, landfall) = start(Sandbox::builder().nodes(nodes), &config, |options| options)?;
+        let lab = Self { pods, sandbox, landfall };
+        lab.sandbox.add_pod(&PodSpec::echo("echo").on(&lab.pods))?;
         lab.calm()?;
         Ok(lab)
     }
 
     /// The nodes that announce.
     pub fn announcers(&self) -> impl Iterator<Item = Node> {
-        self.sandbox.nodes().into_iter().filter(|node| node.name() != PODS)
+        self.sandbox.nodes().into_iter().filter(|node| node.name() != self.pods)
     }
 
     /// Waits until every speaker that announces hears every other one.

@@ -119,7 +119,7 @@ fn part(name: &str, count: usize) -> Result<String> {
         }
         "answers" | "flood" | "silence" | "connections" | "conflict" | "partition" => {
             step("bringing the cluster up");
-            let lab = Lab::up()?;
+            let lab = Lab::up(3)?;
             match name {
                 "answers" => {
                     let mut answers = ask(&lab, dual_stack(&lab)?, 1, count)?;
@@ -131,11 +131,16 @@ fn part(name: &str, count: usize) -> Result<String> {
                     let [v4, _] = dual_stack(&lab)?;
                     flood::measure(&lab, v4, Duration::from_secs(count as u64))?.section(&mut page);
                 }
-                "silence" => report::silences(&silences(&lab, dual_stack(&lab)?[0], count, &step)?, &mut page),
+                "silence" => {
+                    let mut all = silences(&lab, dual_stack(&lab)?[0], count, &step)?;
+                    drop(lab);
+                    all.push(silences_of_ten(count, &step)?);
+                    report::silences(&all, &mut page);
+                }
                 "partition" => {
-                    let [vip, _] = dual_stack(&lab)?;
-                    silence::served(&lab, vip)?;
-                    partition::write(&partition::measure(&lab, vip, count, &step)?, &mut page);
+                    let vips = dual_stack(&lab)?;
+                    silence::served(&lab, vips[0])?;
+                    partition::write(&partition::measure(&lab, vips, count, &step)?, &mut page);
                 }
                 "connections" => connections::measure(&lab, count)?.section(&mut page),
                 _ => conflict::measure(&lab, count)?.section(&mut page),
@@ -163,9 +168,10 @@ fn measure(trials: &Trials) -> Result<Figures> {
     step("the allocator alone");
     let pure = pure::measure(60, trials.taken)?;
     let crowd = crowd::measure(extent(trials, trials.crowd), &step)?;
+    let of_ten = silences_of_ten(trials.faults, &step)?;
     step("bringing the cluster up");
     let begun = Instant::now();
-    let lab = Lab::up()?;
+    let lab = Lab::up(3)?;
     let up = begun.elapsed();
     let version = lab.sandbox.kubectl(&["version", "-o", "json"])?;
     let version: Value = serde_json::from_str(&version)?;
@@ -181,8 +187,9 @@ fn measure(trials: &Trials) -> Result<Figures> {
     let mut memory = vec![(1, self::memory(&lab)?)];
     step("a flood");
     let flood = flood::measure(&lab, vips[0], trials.flood)?;
-    let silences = silences(&lab, vips[0], trials.faults, &step)?;
-    let partitions = partition::measure(&lab, vips[0], trials.troubles, &step)?;
+    let mut silences = silences(&lab, vips[0], trials.faults, &step)?;
+    silences.push(of_ten);
+    let partitions = partition::measure(&lab, vips, trials.troubles, &step)?;
     step("connections");
     let connections = connections::measure(&lab, trials.connections)?;
     step("foreign hosts");
@@ -219,14 +226,28 @@ fn ask(lab: &Lab, vips: [IpAddr; 2], beside: usize, questions: usize) -> Result<
     vips.into_iter().map(one).collect()
 }
 
-/// Every fault, so many times.
-fn silences(lab: &Lab, vip: IpAddr, times: usize, step: impl Fn(&str)) -> Result<Vec<(Fault, silence::Figures)>> {
+/// What clients saw of each fault, in words.
+type Silences = Vec<(String, silence::Figures)>;
+
+/// Every fault, so many times or more.
+fn silences(lab: &Lab, vip: IpAddr, times: usize, step: impl Fn(&str)) -> Result<Silences> {
     silence::served(lab, vip)?;
     let all = Fault::ALL.into_iter().map(|fault| {
+        let times = fault.trials(times);
         step(&format!("{times} times: {}", fault.describe()));
-        Ok((fault, silence::measure(lab, vip, fault, times)?))
+        Ok((fault.describe().to_owned(), silence::measure(lab, vip, fault, times)?))
     });
     all.collect()
+}
+
+/// A crash among ten nodes.
+fn silences_of_ten(times: usize, step: impl Fn(&str)) -> Result<(String, silence::Figures)> {
+    step(&format!("{times} crashes among ten nodes"));
+    let lab = Lab::up(10)?;
+    let [vip, _] = dual_stack(&lab)?;
+    silence::served(&lab, vip)?;
+    let what = format!("of ten nodes: {}", Fault::Crash.describe());
+    Ok((what, silence::measure(&lab, vip, Fault::Crash, times)?))
 }
 
 /// A Service with an address of each family.

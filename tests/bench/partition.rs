@@ -59,10 +59,12 @@ pub enum Trouble {
     ApiAway(u64),
     /// All speakers start at once.
     Boot,
+    /// They do while there is no API server.
+    BootAlone,
 }
 
 /// All of them.
-pub const ALL: [Trouble; 13] = [
+pub const ALL: [Trouble; 14] = [
     Trouble::Isolated,
     Trouble::Bystander,
     Trouble::Halves,
@@ -76,6 +78,7 @@ pub const ALL: [Trouble; 13] = [
     Trouble::Saturated(60),
     Trouble::ApiAway(60),
     Trouble::Boot,
+    Trouble::BootAlone,
 ];
 
 /// What was seen of one.
@@ -104,36 +107,38 @@ impl Trouble {
             Self::Saturated(s) => format!("two busy loops for each node, for {s} s"),
             Self::ApiAway(s) => format!("API server killed for {s} s; the owner crashes meanwhile"),
             Self::Boot => "all speakers start at once".into(),
+            Self::BootAlone => "they do while there is no API server".into(),
         }
     }
 
     /// How often it is tried where others are so often: a long one less.
     fn trials(self, usual: usize) -> usize {
         match self {
-            Self::Saturated(_) | Self::ApiAway(_) | Self::Boot => usual.div_ceil(4),
+            Self::Saturated(_) | Self::ApiAway(_) | Self::Boot | Self::BootAlone => usual.div_ceil(4),
             _ => usual,
         }
     }
 }
 
-/// Tries each so many times.
+/// Tries each so many times, on the first of these addresses; all are answered for when all speakers start.
 ///
 /// # Errors
-/// Where the address is not answered for, or something does not come back.
-pub fn measure(lab: &Lab, vip: IpAddr, trials: usize, step: impl Fn(&str)) -> Result<Vec<(Trouble, Figures)>> {
+/// Where they are not answered for, or something does not come back.
+pub fn measure(lab: &Lab, vips: [IpAddr; 2], trials: usize, step: impl Fn(&str)) -> Result<Vec<(Trouble, Figures)>> {
     let mut all = Vec::new();
     for trouble in ALL {
         step(&format!("{} times: {}", trouble.trials(trials), trouble.describe()));
         let mut figures = Figures::default();
         for trial in 0..trouble.trials(trials) {
-            strike(lab, vip, trouble, &mut figures).with_context(|| format!("{trouble:?}, trial {trial}"))?;
+            strike(lab, vips, trouble, &mut figures).with_context(|| format!("{trouble:?}, trial {trial}"))?;
         }
         all.push((trouble, figures));
     }
     Ok(all)
 }
 
-fn strike(lab: &Lab, vip: IpAddr, trouble: Trouble, figures: &mut Figures) -> Result<()> {
+fn strike(lab: &Lab, vips: [IpAddr; 2], trouble: Trouble, figures: &mut Figures) -> Result<()> {
+    let [vip, _] = vips;
     let owner = lab.owner(vip)?;
     let others: Vec<String> =
         lab.announcers().map(|node| node.name().to_owned()).filter(|name| *name != owner).collect();
@@ -186,24 +191,39 @@ fn strike(lab: &Lab, vip: IpAddr, trouble: Trouble, figures: &mut Figures) -> Re
         }
         Trouble::ApiAway(seconds) => {
             let begun = Instant::now();
-            let server = lab.process("kube-apiserver")?;
-            server.kill();
-            thread::sleep(LASTS);
-            let eyes = Eyes::open(lab, vip)?;
-            Fault::Crash.strike(lab, vip, &owner)?;
-            eyes.close(figures, lab, vip, None)?;
-            thread::sleep(Duration::from_secs(seconds).saturating_sub(begun.elapsed()));
-            server.start()?;
-            wait_for("the API server", PATIENCE, || lab.sandbox.api().get("/readyz").map(drop))?;
+            without_api(lab, || {
+                thread::sleep(LASTS);
+                let eyes = Eyes::open(lab, vip)?;
+                Fault::Crash.strike(lab, vip, &owner)?;
+                eyes.close(figures, lab, vip, None)?;
+                thread::sleep(Duration::from_secs(seconds).saturating_sub(begun.elapsed()));
+                Ok(())
+            })?;
             back(lab, &owner)
         }
-        Trouble::Boot => {
-            let begun = restart_all(lab)?;
-            lab.owner(vip)?;
-            figures.arp.push(begun.elapsed());
-            lab.calm()
-        }
+        Trouble::Boot => boot(lab, vips, figures),
+        Trouble::BootAlone => without_api(lab, || boot(lab, vips, figures)),
+    }?;
+    lab.calm()
+}
+
+/// While there is no API server.
+fn without_api(lab: &Lab, then: impl FnOnce() -> Result<()>) -> Result<()> {
+    let server = lab.process("kube-apiserver")?;
+    server.kill();
+    then()?;
+    server.start()?;
+    wait_for("the API server", PATIENCE, || lab.sandbox.api().get("/readyz").map(drop))
+}
+
+/// All speakers start at once.
+fn boot(lab: &Lab, vips: [IpAddr; 2], figures: &mut Figures) -> Result<()> {
+    let begun = restart_all(lab)?;
+    for vip in vips {
+        lab.owner(vip)?;
     }
+    figures.arp.push(begun.elapsed());
+    Ok(())
 }
 
 /// These frames are dropped for a while. `leaves`: the owner that the address has to leave meanwhile.
@@ -322,7 +342,7 @@ pub fn write(all: &[(Trouble, Figures)], page: &mut String) {
         "As above, three speakers. Silent: p50 and worst of the trials, by datagrams and by ARP. Two answered: the longest time within \
          which two nodes answered questions\nfor the address. Owners: how often another node came to answer in all trials, and how often \
          the first one had it back in the end. Where the LAN is cut in two each half has a\nclient that asks by ARP, and two may answer \
-         until it is healed: counted is what comes after. When all start, what is silent is the time from their start to the first answer.",
+         until it is healed: counted is what comes after. When all start, what is silent is the time from their start until an address of each family is answered for.",
     );
     let cells = |samples: &Samples| match samples.is_empty() {
         true => "– | –".to_owned(),

@@ -1,9 +1,7 @@
 //! The figures as a page.
 
 use crate::{
-    answer, conflict, connections, create, crowd,
-    fault::Fault,
-    flood,
+    answer, conflict, connections, create, crowd, flood,
     memory::Memory,
     partition::{self, Trouble},
     pure, silence,
@@ -29,8 +27,8 @@ pub struct Figures {
     pub memory: Vec<(usize, Vec<(String, Memory)>)>,
     /// A flood of questions.
     pub flood: flood::Figures,
-    /// Silences by fault.
-    pub silences: Vec<(Fault, silence::Figures)>,
+    /// Silences by fault, in words.
+    pub silences: Vec<(String, silence::Figures)>,
     /// What was seen of each trouble.
     pub partitions: Vec<(Trouble, partition::Figures)>,
     /// Open connections.
@@ -133,7 +131,7 @@ pub fn answers<'a>(answers: impl Iterator<Item = &'a (String, answer::Figures)> 
 }
 
 /// The section about silences, by fault.
-pub fn silences(silences: &[(Fault, silence::Figures)], page: &mut String) {
+pub fn silences(silences: &[(String, silence::Figures)], page: &mut String) {
     section(
         page,
         "Silence when the owner goes",
@@ -146,8 +144,8 @@ pub fn silences(silences: &[(Fault, silence::Figures)], page: &mut String) {
     let rows = silences.iter().flat_map(|(fault, figures)| {
         let (lost, sent) = figures.lost;
         [
-            format!("{} | datagrams ({lost} of {sent} lost) | {}", fault.describe(), figures.datagrams.row(ms)),
-            format!("{} | ARP | {}", fault.describe(), figures.arp.row(ms)),
+            format!("{fault} | datagrams ({lost} of {sent} lost) | {}", figures.datagrams.row(ms)),
+            format!("{fault} | ARP | {}", figures.arp.row(ms)),
         ]
     });
     table(page, "fault | silent | min | p50 | p99 | worst | n", rows);
