@@ -6,7 +6,7 @@ use super::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use landfall_core::{addr::Family, alloc::ServiceKey};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// An EndpointSlice as it is sent.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -36,7 +36,7 @@ struct Conditions {
 }
 
 /// How an endpoint can be used; a later one is better.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Usable {
     /// Still serving while it terminates: used where nothing is ready.
     Terminating,
@@ -45,7 +45,7 @@ pub enum Usable {
 }
 
 /// What one slice says about one node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalEndpoints {
     /// The slice; a Service may have several.
     pub slice: ObjectName,

@@ -7,7 +7,7 @@ use super::{
 use ipnet::IpNet;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use landfall_core::config::Labels;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// A Node as it is sent.
@@ -50,7 +50,7 @@ struct Taint {
 }
 
 /// Why no address may be announced from a node. Not being Ready alone is no reason, nor being cordoned (KEP-3458).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, thiserror::Error)]
 pub enum Exclusion {
     /// It carries the label [`names::EXCLUDE_NODE`]; an announcement may ignore this, and nothing else.
     #[error("the node is labelled {}", names::EXCLUDE_NODE)]
@@ -64,7 +64,7 @@ pub enum Exclusion {
 }
 
 /// What a speaker keeps of its node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// Its name.
     pub name: String,

@@ -13,7 +13,7 @@ use landfall_core::{
     alloc::{self, FamilyPolicy, ServiceKey},
     config::Labels,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 mod request;
@@ -181,7 +181,7 @@ impl Service {
 }
 
 /// What a speaker keeps of a Service.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announced {
     /// Namespace and name.
     pub key: ServiceKey,

@@ -15,7 +15,7 @@ use kube::{
     },
 };
 use landfall_core::alloc::ServiceKey;
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{collections::BTreeSet, fmt::Debug};
 use tracing::warn;
 
@@ -23,7 +23,7 @@ use tracing::warn;
 const WATCH_SECONDS: u32 = 60;
 
 /// Namespace and name of an object; the namespace of a cluster-wide one is empty.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectName {
     /// Its namespace.
     pub namespace: String,

@@ -5,11 +5,13 @@
 //! server is away the last table stays in force.
 
 mod inputs;
+mod memory;
 mod scope;
 #[cfg(test)]
 pub(super) mod tests;
 
 pub use inputs::{Inputs, Seen};
+pub use memory::Unreadable;
 
 use crate::cluster::node::Exclusion;
 use landfall_core::{

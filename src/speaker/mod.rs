@@ -4,7 +4,7 @@
 //! ```text
 //!  keys ───────────────────────────────────────┐
 //!  watches, data_path ─► desired (Inputs → Desired) ─► lan (links, segments, elections) ─► frames
-//!                                                       └─► record ─► API server
+//!   └─► memory ───────────────┘                        └─► record ─► API server
 //! ```
 //! * [`desired`] and [`eligibility`], both pure, say which VIPs this node may answer for, and why not.
 //! * [`lan`] owns everything that touches the LAN, on a thread of its own; [`segment`] is one interface's part of it. What is said
@@ -14,9 +14,11 @@ pub mod data_path;
 pub mod desired;
 mod diagnosis;
 pub mod eligibility;
+mod follow;
 pub mod holdings;
 pub mod keys;
 pub mod lan;
+mod memory;
 pub mod metrics;
 mod reasons;
 pub mod segment;
@@ -30,8 +32,8 @@ use crate::cluster::{
 };
 use crate::ops::metrics::MetricsArgs;
 use anyhow::Context;
-use desired::{Desired, Inputs, Seen};
-use futures::{FutureExt, Stream, StreamExt, stream::SelectAll};
+use desired::Seen;
+use futures::{Stream, StreamExt, stream::SelectAll};
 use kube::{Api, Client, runtime::watcher};
 use landfall_core::wire::{datagram, heartbeat::SpeakerName};
 use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
@@ -40,7 +42,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 /// How long a leave may take before the process ends all the same.
 const LEAVE: Duration = Duration::from_secs(5);
@@ -50,8 +52,6 @@ const RECORD_GAP: Duration = Duration::from_secs(1);
 const RECORD_RETRY: Duration = Duration::from_secs(5);
 /// How long the last write of the record may take.
 const LAST_RECORD: Duration = Duration::from_secs(1);
-/// Changes that are taken in before the table is made anew.
-const BATCH: usize = 1024;
 
 /// What a speaker is told on its command line.
 #[derive(Debug, Clone, clap::Args)]
@@ -71,6 +71,9 @@ pub struct SpeakerArgs {
     /// The UDP port of heartbeats where the network drops their ethertype; the same on all nodes
     #[arg(long, value_name = "PORT", default_value_t = datagram::PORT)]
     pub heartbeat_port: u16,
+    /// Where it keeps what is wanted, for a start while the API server is away; empty: nowhere
+    #[arg(long, value_name = "FOLDER", default_value = memory::FOLDER)]
+    pub memory: PathBuf,
     /// Where its metrics are to be read
     #[command(flatten)]
     pub metrics: MetricsArgs,
@@ -103,7 +106,7 @@ pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<
 
     let mut seen = watches(&client, &args);
     seen.push(data_path.map(Seen::DataPath).boxed());
-    let follow = follow(seen, wanted);
+    let follow = follow::follow(seen, wanted, memory::Memory::new(args.memory.clone()));
     let mut writer = RecordWriter::new(client.clone(), &args.node_name);
     let write = write_record(&mut writer, &mut reported);
     tokio::select! {
@@ -149,31 +152,6 @@ fn watches(client: &Client, args: &SpeakerArgs) -> Watches {
     all.push(node.map(Seen::Node).boxed());
     all.push(accepted.map(Seen::Accepted).boxed());
     all
-}
-
-/// Feeds the LAN task. A burst of changes makes one table.
-async fn follow(mut watches: Watches, wanted: watch::Sender<Option<Arc<Desired>>>) {
-    let mut inputs = Inputs::default();
-    while let Some(seen) = watches.next().await {
-        inputs.apply(seen);
-        for _ in 0..BATCH {
-            match watches.next().now_or_never() {
-                Some(Some(seen)) => inputs.apply(seen),
-                _ => break,
-            }
-        }
-        let Some(desired) = inputs.desired() else {
-            debug!(missing = ?inputs.missing(), "nothing is announced yet");
-            continue;
-        };
-        wanted.send_if_modified(|old| {
-            let changed = old.as_deref() != Some(&desired);
-            if changed {
-                *old = Some(Arc::new(desired));
-            }
-            changed
-        });
-    }
 }
 
 /// Writes the record when it changes, at most once a second; what changed meanwhile is in the next write.

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
     io::Write,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -215,6 +216,19 @@ impl Lab {
             Ok(pods_now.iter().filter_map(|pod| pod["spec"]["nodeName"].as_str().map(str::to_owned)).collect())
         })
         .unwrap()
+    }
+
+    /// Waits until every speaker would know of this address, should it start while the API server is away.
+    pub fn wait_remembered(&self, vip: IpAddr) {
+        let vip = format!("\"{vip}\"");
+        for node in self.landfall.speakers().keys() {
+            wait_for(&format!("{node} to remember {vip}"), PATIENCE, || {
+                let text = fs::read_to_string(self.landfall.memory(node).join("wanted.json"))?;
+                ensure!(text.contains(&vip), "it remembers {text}");
+                Ok(())
+            })
+            .unwrap();
+        }
     }
 
     /// Waits until a speaker and another one say that they hear each other.

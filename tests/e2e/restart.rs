@@ -97,3 +97,24 @@ fn an_address_is_held_while_the_api_server_is_away() {
     lab.wait_owner(vip, |node| *node != next);
     lab.wait_answer(&[], &url);
 }
+
+#[test]
+fn speakers_that_start_while_the_api_server_is_away_answer_for_what_was_wanted_last() {
+    let lab = Lab::up();
+    let before = serve(&lab);
+    lab.apply(&[service("gone")]);
+    let gone = lab.address("gone");
+    lab.wait_owner(gone, |_| true);
+    lab.wait_remembered(gone);
+    lab.landfall.speakers().values().for_each(|speaker| speaker.kill());
+    lab.delete(&["service", "gone"]);
+    lab.api_server().kill();
+    lab.landfall.speakers().values().for_each(|speaker| speaker.start().unwrap());
+    for vip in before.values().chain([&gone]) {
+        lab.wait_owner(*vip, |_| true);
+    }
+    // What was released meanwhile is let go as soon as that is known.
+    lab.api_server().start().unwrap();
+    lab.wait_silence(gone);
+    assert_served(&lab, &before);
+}

@@ -2,10 +2,11 @@
 //! written. So a name is one word there, and copies of it share its text.
 
 use arcstr::ArcStr;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Namespace and name of a Service. Those of a namespace are neighbours in its order.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ServiceKey(
     /// `namespace/name`.
     ArcStr,

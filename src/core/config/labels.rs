@@ -1,7 +1,9 @@
 //! The labels of an object, kept small: there is one set for each of thousands of Services.
 
+use serde::{Deserialize, Serialize};
+
 /// Labels, by key.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Labels(Box<[(Box<str>, Box<str>)]>);
 
 impl Labels {

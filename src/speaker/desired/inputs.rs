@@ -43,14 +43,33 @@ const SLICES: &str = "EndpointSlices";
 const NODE: &str = "Node";
 const CONFIGURATION: &str = "configuration";
 
+/// The configuration in effect.
+#[derive(Debug)]
+pub struct InForce {
+    /// The cluster's id.
+    pub cluster: String,
+    /// As it was written.
+    pub text: String,
+    config: Arc<Config>,
+}
+
+impl InForce {
+    /// # Errors
+    /// What is wrong with `text`.
+    pub fn new(cluster: String, text: String) -> Result<Self, String> {
+        let config = Arc::new(config::parse(&text).map_err(|errors| errors.to_string())?.config);
+        Ok(Self { cluster, text, config })
+    }
+}
+
 /// The newest of everything that was seen.
 #[derive(Debug, Default)]
 pub struct Inputs {
-    services: BTreeMap<ServiceKey, Announced>,
-    slices: BTreeMap<ServiceKey, BTreeMap<ObjectName, LocalEndpoints>>,
+    pub(super) services: BTreeMap<ServiceKey, Announced>,
+    pub(super) slices: BTreeMap<ServiceKey, BTreeMap<ObjectName, LocalEndpoints>>,
     slice_owner: BTreeMap<ObjectName, ServiceKey>,
-    node: Option<Node>,
-    accepted: Option<(String, Arc<Config>)>,
+    pub(super) node: Option<Node>,
+    pub(super) accepted: Option<InForce>,
     data_path: Option<Result<(), Broken>>,
     /// Those of [`LISTS`] that are complete.
     synced: BTreeSet<&'static str>,
@@ -64,11 +83,7 @@ impl Inputs {
             Seen::Service(Change::Deleted(name)) => {
                 self.services.remove(&ServiceKey::from(name));
             }
-            Seen::Slice(Change::Applied(slice)) => {
-                self.forget_slice(&slice.slice);
-                self.slice_owner.insert(slice.slice.clone(), slice.service.clone());
-                self.slices.entry(slice.service.clone()).or_default().insert(slice.slice.clone(), slice);
-            }
+            Seen::Slice(Change::Applied(slice)) => self.see_slice(slice),
             Seen::Slice(Change::Deleted(name)) => self.forget_slice(&name),
             Seen::Node(Change::Applied(node)) => self.node = Some(node),
             Seen::Node(Change::Deleted(_)) => {
@@ -90,7 +105,7 @@ impl Inputs {
     /// The table; none until every first list is complete, and there are a node, a word about its data path and an accepted
     /// configuration.
     pub fn desired(&self) -> Option<Desired> {
-        let (node, (cluster, config)) = (self.node.as_ref()?, self.accepted.as_ref()?);
+        let (node, InForce { cluster, config, .. }) = (self.node.as_ref()?, self.accepted.as_ref()?);
         let data_path = self.data_path?;
         if self.synced.len() < LISTS.len() {
             return None;
@@ -167,6 +182,12 @@ impl Inputs {
         })
     }
 
+    pub(super) fn see_slice(&mut self, slice: LocalEndpoints) {
+        self.forget_slice(&slice.slice);
+        self.slice_owner.insert(slice.slice.clone(), slice.service.clone());
+        self.slices.entry(slice.service.clone()).or_default().insert(slice.slice.clone(), slice);
+    }
+
     fn forget_slice(&mut self, name: &ObjectName) {
         let Some(service) = self.slice_owner.remove(name) else { return };
         if let Some(slices) = self.slices.get_mut(&service) {
@@ -179,8 +200,8 @@ impl Inputs {
 
     fn accept(&mut self, accepted: Accepted) {
         let (Some(text), Some(cluster)) = (accepted.config, accepted.cluster) else { return };
-        match config::parse(&text) {
-            Ok(parsed) => self.accepted = Some((cluster, Arc::new(parsed.config))),
+        match InForce::new(cluster, text) {
+            Ok(accepted) => self.accepted = Some(accepted),
             // A newer controller's: what this speaker understood last stays in force.
             Err(errors) => tracing::warn!(%errors, "the accepted configuration is not understood, the last one stays"),
         }
@@ -188,5 +209,9 @@ impl Inputs {
 
     fn complete(&mut self, list: &'static str) {
         self.synced.insert(list);
+    }
+
+    pub(super) fn complete_all(&mut self) {
+        self.synced.extend(LISTS);
     }
 }

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -98,6 +99,7 @@ impl LandfallOptions {
 pub struct Landfall {
     controllers: Vec<Process>,
     speakers: BTreeMap<String, Process>,
+    memory: PathBuf,
 }
 
 impl Landfall {
@@ -117,6 +119,11 @@ impl Landfall {
     /// When there is no such node.
     pub fn speaker(&self, node: &str) -> Result<&Process> {
         self.speakers.get(node).with_context(|| format!("no speaker runs on {node:?}"))
+    }
+
+    /// The folder in which the speaker on a node keeps what is wanted.
+    pub fn memory(&self, node: &str) -> PathBuf {
+        self.memory.join(node)
     }
 
     /// The controller that holds the Lease, as far as the API server knows.
@@ -156,11 +163,15 @@ impl Sandbox {
             controllers.push(self.start_process(spec)?);
         }
         let keys = mount::secret(self.api().clone(), self.resources().clone(), NAMESPACE, "landfall-heartbeat-keys")?;
+        let memory = self.resources().state.folder.join("memory");
         let mut speakers = BTreeMap::new();
         for node in self.nodes().into_iter().filter(|_| options.speakers != Speakers::None) {
             let name = node.name();
             let kubeconfig = self.kubeconfig_for(NAMESPACE, "landfall-speaker", Some(name))?;
-            let argv = [binary.clone(), "speaker".into(), format!("--heartbeat-keys={}", keys.display())];
+            let own = memory.join(name);
+            fs::create_dir_all(&own)?;
+            let keys = format!("--heartbeat-keys={}", keys.display());
+            let argv = [binary.clone(), "speaker".into(), keys, format!("--memory={}", own.display())];
             let argv = argv.into_iter().chain(options.speaker_arguments.clone());
             let mut spec = Spec::new(format!("landfall-speaker-{name}"), &node, argv);
             spec.env.extend(options.environment.clone());
@@ -173,6 +184,6 @@ impl Sandbox {
             }
             speakers.insert(name.to_owned(), speaker);
         }
-        Ok(Landfall { controllers, speakers })
+        Ok(Landfall { controllers, speakers, memory })
     }
 }
