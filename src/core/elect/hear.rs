@@ -119,7 +119,8 @@ impl Election {
             Some(holder) if holder == self.holder() => return,
             // A live owner leaves by its own word alone.
             Some(holder) if claim.state != State::Held && self.peers.answers(holder) => return,
-            Some(holder) if matches!(claim.state, State::Held | State::Yielding) => {
+            // Another run of this speaker is over, and a speaker is no peer of its own.
+            Some(holder) if holder.speaker != self.id && matches!(claim.state, State::Held | State::Yielding) => {
                 self.peers.meet(holder, &self.timing, self.now.mono);
             }
             Some(_) => {}

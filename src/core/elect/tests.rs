@@ -476,6 +476,23 @@ fn a_suspect_answers_at_once() {
 }
 
 #[test]
+fn what_its_earlier_run_held_is_told_to_a_speaker_and_is_no_peers() {
+    let mut segment = Segment::new(&[]);
+    segment.start("a", 2);
+    segment.run(ms(2_000));
+    let of = Some(Holder { speaker: id("a"), boot: 1 });
+    let claim = Claim { vip: VIP, epoch: 5, after: 0, firm: true, state: State::Held, of };
+    segment.tell("a", frame("c", 1, Kind::Beat, vec![claim]));
+    segment.want(VIP);
+    let done = segment.run(ms(100));
+    assert!(
+        matches!(&done[..], [(_, "a", Output::Acquire { why: Acquired::Restarted, from: Some(from), .. })] if from.as_str() == "a"),
+        "{done:?}"
+    );
+    assert_eq!(segment.speakers["a"].peers().count(), 1, "c alone");
+}
+
+#[test]
 fn a_newcomer_soon_knows_those_that_speak_seldom() {
     let mut segment = Segment::new(&["a"]);
     segment.run(ms(2_100));
