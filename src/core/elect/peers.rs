@@ -49,7 +49,7 @@ pub(super) struct Peer {
     /// None where only others have spoken of it.
     pub name: Option<SpeakerName>,
     pub boot: u64,
-    /// The run before this one, whose late frames count for nothing.
+    /// The run that was heard before this one, whose late frames count for nothing.
     previous: Option<u64>,
     counter: u64,
     /// When it was last heard itself.
@@ -288,7 +288,7 @@ impl Peers {
             _ => News::New,
         };
         if news == News::New {
-            let previous = known.map(|peer| peer.boot);
+            let previous = known.filter(|peer| peer.heard.is_some()).map(|peer| peer.boot);
             self.peers.insert(id, Peer { previous, ..Peer::new(frame.boot, frame.interval, now) });
         }
         let misses = !frame.listening && self.misses(id, frame, timing, now);
@@ -354,7 +354,8 @@ impl Peers {
         }
     }
 
-    /// Takes another's word that `holder` exists, so that it is asked for before it is thought dead.
+    /// Takes another's word that `holder` exists, so that it is asked for before it is thought dead. Of two runs that only others
+    /// speak of, nobody knows which is over.
     pub fn meet(&mut self, holder: Holder, timing: &Timing, now: Duration) {
         let room = self.peers.len() < MOST_PEERS;
         match self.peers.get_mut(&holder.speaker) {
@@ -362,7 +363,7 @@ impl Peers {
                 self.peers.insert(holder.speaker, Peer::new(holder.boot, timing.beat, now));
             }
             Some(peer) if peer.heard.is_none() && peer.boot != holder.boot => {
-                *peer = Peer { previous: Some(peer.boot), ..Peer::new(holder.boot, timing.beat, now) };
+                *peer = Peer::new(holder.boot, timing.beat, now);
             }
             _ => {}
         }

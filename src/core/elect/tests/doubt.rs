@@ -46,6 +46,26 @@ fn no_earlier_run_of_a_speaker_comes_back() {
     );
 }
 
+/// Two that have missed something tell a newcomer of two runs of an owner.
+#[test]
+fn no_run_is_over_because_others_speak_of_another() {
+    for boots in [[1, 2], [2, 1], [2, 2]] {
+        let mut segment = Segment::new(&["b"]);
+        segment.run(ms(2_000));
+        let claims = boots.map(|boot| {
+            let of = Some(Holder { speaker: id("a"), boot });
+            Claim { vip: VIP, epoch: boot, after: 0, firm: true, state: State::Held, of }
+        });
+        segment.tell("b", frame("c", 1, Kind::Beat, claims.into()));
+        for boot in [1, 2] {
+            segment.start("a", boot);
+            segment.run(ms(3_000));
+            let a = Holder { speaker: id("a"), boot };
+            assert!(segment.speakers["b"].knows(a), "run {boot}, after word of {boots:?}");
+        }
+    }
+}
+
 #[test]
 fn a_newcomer_and_those_that_are_there_know_each_other_in_no_time() {
     let mut segment = Segment::new(&["a", "b"]);
