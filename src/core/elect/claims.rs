@@ -51,7 +51,7 @@ impl Register {
 
     /// The word as `sender` says or repeats it.
     pub fn claim(&self, vip: IpAddr, sender: Holder) -> Claim {
-        let of = (self.holder != sender && self.holder != NOBODY).then_some(self.holder);
+        let of = (self.holder != sender && self.state != State::Released).then_some(self.holder);
         let after = if self.state == State::Released { 0 } else { self.after };
         Claim { vip, epoch: self.epoch, after, firm: self.firm, state: self.state, of }
     }

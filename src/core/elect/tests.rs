@@ -476,6 +476,15 @@ fn a_suspect_answers_at_once() {
 }
 
 #[test]
+fn a_claim_is_repeated_as_its_holders_whoever_that_is() {
+    let me = Holder { speaker: id("a"), boot: 1 };
+    for holder in [Holder { speaker: id("b"), boot: 1 }, Holder { speaker: SpeakerId(0), boot: 0 }] {
+        let claim = Claim { vip: VIP, epoch: 5, after: 0, firm: true, state: State::Held, of: Some(holder) };
+        assert_eq!(Register::of(&claim, me).claim(VIP, me), claim);
+    }
+}
+
+#[test]
 fn what_its_earlier_run_held_is_told_to_a_speaker_and_is_no_peers() {
     let mut segment = Segment::new(&[]);
     segment.start("a", 2);
