@@ -1,11 +1,14 @@
-//! What must hold for input from anybody, however odd: a frame from the LAN, a heartbeat's payload, a configuration's text.
+//! What must hold for input from anybody, however odd: a frame from the LAN, a heartbeat's payload, sealed or not, a
+//! configuration's text, and everything that an election is told.
 //!
 //! Each module is one fuzz target: `check` panics where a rule is broken, `seeds` is where its fuzzing begins. libFuzzer calls
 //! `check` with what it makes of them (`run`), and `cargo test` with the seeds alone.
 
 pub mod config;
+pub mod election;
 pub mod frame;
 pub mod heartbeat;
+pub mod sealed;
 
 /// A target, for those who go over all.
 #[derive(Clone, Copy)]
@@ -19,8 +22,10 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 3] = [
+pub const TARGETS: [Target; 5] = [
     Target { name: "frame", check: frame::check, seeds: frame::seeds },
     Target { name: "heartbeat", check: heartbeat::check, seeds: heartbeat::seeds },
+    Target { name: "sealed", check: sealed::check, seeds: sealed::seeds },
+    Target { name: "election", check: election::check, seeds: election::seeds },
     Target { name: "config", check: config::check, seeds: config::seeds },
 ];
