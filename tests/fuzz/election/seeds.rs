@@ -12,7 +12,7 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let then = |steps: &[Vec<u8>]| [&start[..], &steps.concat()].concat();
     let seeds = [
         ("pair", start.clone()),
-        ("drain", then(&[step(DRAIN, 0, []), second(0), both(WANT, &[3]), second(0)])),
+        ("drain", then(&[step(DRAIN, 0, []), second(0), step(DRAIN, 1, []), both(WANT, &[3]), second(0)])),
         ("restart", then(&[step(RESTART, 0, []), step(WANT, 0, [0]), second(0)])),
         ("restart-replayed", then(&[both(RESTART, &[]), second(0), replay(5), replay(20), both(WANT, &[0])])),
         ("cut", then(&[both(CABLES, &[4]), second(0), second(0), both(WANT, &[3]), second(0), both(CABLES, &[7])])),
@@ -25,7 +25,8 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         ("tiers", then(&[both(WANT, &[0, 1]), second(0), step(WANT, 1, [0, 0]), second(0)])),
         ("weights", [both(WEIGH, &[5, 0]), both(WANT, &[0, 0, 0]), step(WEIGH, 0, [0, 3]), start.clone()].concat()),
         ("clocks", then(&[step(WALL, 0, [4]), step(WALL, 1, [2]), both(WITHDRAW, &[0]), both(WANT, &[0]), second(0)])),
-        ("many", [both(WANT_MANY, &[]), second(0), second(0), step(RESTART, 1, []), second(0)].concat()),
+        ("clocks-back", then(&[both(WALL, &[4]), both(UNWANT, &[0]), both(WANT, &[0]), second(0)])),
+        ("many", [step(WANT_MANY, 0, []), second(0), second(0), step(RESTART, 1, []), second(0)].concat()),
         ("signs", then(&[both(SIGN, &[0]), both(SIGN, &[1]), both(SIGN, &[2, 1]), both(SIGN, &[3]), second(0)])),
         ("claimed", then(&[step(CLAIM, 0, [0, 5, 0, 0]), forge(0, 2, 0), second(0), step(WITHDRAW, 0, [0, 1])])),
         (
