@@ -54,13 +54,15 @@ impl Election {
             let known = register.state == State::Released || register.after > vip.told && !mine;
             let release = if known { register.after } else { register.epoch.max(register.after).saturating_add(1) };
             vip.told = release;
+            let released = Register::released(release);
             if !known {
-                let released = Register::released(release);
                 vip.register = Some(released);
-                if mine {
-                    self.stop(address, Released::Withdrawn);
-                    self.say(address, released);
-                }
+            }
+            if mine {
+                self.stop(address, Released::Withdrawn);
+                self.say(address, released);
+            }
+            if !known {
                 self.dispute_if_claimed(address);
             }
         }

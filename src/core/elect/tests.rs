@@ -378,6 +378,23 @@ fn a_claim_made_without_knowing_of_a_release_does_not_outbid_it() {
     assert_eq!(segment.owners(VIP), [] as [&str; 0]);
 }
 
+/// Also where it leaves the VIP, and knows of the release from another that reckoned it from a greater claim.
+#[test]
+fn what_is_withdrawn_is_let_go_at_once() {
+    let (mut segment, owner, _) = owner_and_other();
+    segment.tell(owner, Input::Withdraw { vip: VIP });
+    segment.tell(owner, Input::Want { vip: VIP, wish: Wish::default() });
+    segment.run(ms(100));
+    assert_eq!(segment.owners(VIP), [owner]);
+    segment.tell(owner, Input::Unwant { vip: VIP });
+    let epoch = segment.speakers[owner].claims.get(VIP).unwrap().epoch + 1;
+    let release = Claim { vip: VIP, epoch, after: 0, firm: true, state: State::Released, of: None };
+    segment.tell(owner, frame("c", 1, Kind::Beat, vec![release]));
+    assert_eq!(segment.owners(VIP), [owner], "it leaves, and nobody has claimed it");
+    segment.tell(owner, Input::Withdraw { vip: VIP });
+    assert_eq!(segment.owners(VIP), [] as [&str; 0]);
+}
+
 #[test]
 fn vips_are_spread_evenly_among_those_that_start_together() {
     let mut segment = Segment::new(&["a", "b", "c"]);
