@@ -150,7 +150,7 @@ impl Lan {
 
     /// Everything that waits is handled, and what that sends: it comes to an end.
     fn deliver(&mut self) {
-        let most = 1_000 + 10 * self.peers();
+        let most = 300 + 10 * self.peers();
         for count in 0.. {
             let next = |who: &usize| !self.places[*who].is_frozen && !self.places[*who].waiting.is_empty();
             let Some(who) = [0, 1].into_iter().find(next) else { break };

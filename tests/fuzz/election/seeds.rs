@@ -9,6 +9,8 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let start = [both(WANT, &[0]), both(WANT, &[1]), both(WANT, &[2]), second(0), second(0)].concat();
     // Claims of the first one's run, and of another run of its.
     let runs = [step(CLAIM, 1, [0, 2, 0, 0x05]), step(CLAIM, 1, [1, 2, 0, 0x06]), forge(1, 2, 0)].concat();
+    let claim_again = [step(WANT, 1, [0]), step(PASS, 1, [0, 100])].concat();
+    let release = [step(CLAIM, 1, [0, 5, 4]), forge(1, 2, 0)].concat();
     let then = |steps: &[Vec<u8>]| [&start[..], &steps.concat()].concat();
     let seeds = [
         ("pair", start.clone()),
@@ -22,6 +24,10 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         ("stall", then(&[step(STALL, 0, [200, 0]), step(TIMER, 1, []), second(0)])),
         ("unwant", then(&[both(UNWANT, &[0]), second(0), step(UNWANT, 0, [1]), second(0), step(WANT, 0, [1])])),
         ("withdraw", then(&[step(WITHDRAW, 0, [0, 1]), both(WANT, &[0]), step(WITHDRAW, 1, [1, 0]), second(0)])),
+        (
+            "released",
+            then(&[step(WITHDRAW, 1, [0]), claim_again, step(UNWANT, 1, [0]), release, step(WITHDRAW, 1, [0])]),
+        ),
         ("tiers", then(&[both(WANT, &[0, 1]), second(0), step(WANT, 1, [0, 0]), second(0)])),
         ("weights", [both(WEIGH, &[5, 0]), both(WANT, &[0, 0, 0]), step(WEIGH, 0, [0, 3]), start.clone()].concat()),
         ("clocks", then(&[step(WALL, 0, [4]), step(WALL, 1, [2]), both(WITHDRAW, &[0]), both(WANT, &[0]), second(0)])),

@@ -3,7 +3,7 @@
 use super::Lan;
 use std::{net::IpAddr, time::Duration};
 
-/// They agree within this: some speakers that are gone are missed late, and a release that others reported silences for long.
+/// They agree within this: each release that others report silences for 30 s, and several may become known one after the other.
 const SETTLED: Duration = Duration::from_secs(120);
 /// Nothing moves for so long then.
 const QUIET: Duration = Duration::from_secs(2);
