@@ -6,7 +6,7 @@
 mod words;
 
 use landfall_core::{
-    elect::{Election, Identity, Input, Now, Output, Released, Tier, Timing, hash},
+    elect::{Election, Identity, Input, Life, Now, Output, Released, Tier, Timing, hash},
     wire::heartbeat::{Claim, Holder, SpeakerId, SpeakerName},
 };
 use std::{
@@ -99,6 +99,8 @@ impl Speaker {
         assert!(self.claims.keys().eq(&self.answers), "a peer knows: {:?}, {:?}", self.claims, self.answers);
         let digest = || self.claims.values().fold(0, |all, claim| all ^ hash::digest(claim));
         assert!(frames == 0 || digest() == self.digest, "a peer that hears all has nothing to fetch");
+        let is_alone = self.election.peers().all(|peer| matches!(peer.life, Life::Dead { .. }));
+        assert!(is_alone || !self.election.is_isolated(), "it hears somebody, and nobody");
         self.leaving.retain(|vip, _| self.answers.contains(vip));
         assert!(withdrawn.is_none_or(|vip| !self.answers.contains(&vip)), "{withdrawn:?} is no Service's any more");
         if is_timer {
