@@ -204,6 +204,28 @@ impl Election {
         }
     }
 
+    /// What others said long ago that a speaker holds, and it does not say itself, although all its claims are known: nobody
+    /// holds it.
+    pub(super) fn drop_unclaimed(&mut self) {
+        let now = self.now.mono;
+        let heard: BTreeSet<SpeakerId> = self.peers.heard(&self.timing, now).map(|(id, _)| id).collect();
+        let known = |id| self.peers.get(id).filter(|peer| heard.contains(&id) && peer.in_step());
+        let unclaimed: Vec<IpAddr> = self
+            .vips
+            .iter()
+            .filter(|(_, vip)| vip.changed + self.timing.silenced <= now)
+            .filter_map(|(address, vip)| Some((*address, vip.register.filter(|register| self.held(register))?.holder)))
+            .filter(|(address, holder)| known(holder.speaker).is_some_and(|peer| peer.claims.get(*address).is_none()))
+            .map(|(address, _)| address)
+            .collect();
+        for address in unclaimed {
+            if let Some(register) = self.vips.get_mut(&address).and_then(|vip| vip.register.as_mut()) {
+                register.state = State::Vacant;
+            }
+            self.consider(address);
+        }
+    }
+
     /// Somebody misses `suspect`.
     fn asked(&mut self, suspect: SpeakerId, question: u64) {
         if suspect == self.id {

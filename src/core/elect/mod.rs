@@ -276,6 +276,11 @@ impl Election {
         self.proofs.run(self.now.mono);
         self.run_evidence();
         let now = self.now.mono;
+        if self.sweep <= now {
+            self.sweep = now + SWEEP;
+            self.drop_unclaimed();
+            self.forget();
+        }
         // Counts every VIP: once in a call, and only where somebody contends.
         let mut total = None;
         while let Some((at, vip, duty)) = self.agenda.first().copied().filter(|(at, _, _)| *at <= now) {
@@ -289,10 +294,6 @@ impl Election {
                 Duty::HandOver => self.hand_over_ends(vip, at),
                 Duty::Unsilence => self.unsilence(vip, at),
             }
-        }
-        if self.sweep <= now {
-            self.sweep = now + SWEEP;
-            self.forget();
         }
     }
 

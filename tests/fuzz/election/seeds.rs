@@ -40,6 +40,7 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
             then(&[step(CLAIM, 1, [0, 5, 0, 0x1c]), forge(1, 3, 0), step(CLAIM, 1, [0, 2, 4]), forge(1, 3, 0)]),
         ),
         ("runs", then(&[step(CABLES, 0, [4]), step(RESTART, 1, []), step(PASS, 1, [0, 50]), runs, second(0)])),
+        ("untrue", then(&[step(WANT, 1, [3]), second(0), step(CLAIM, 1, [3, 2, 0, 0x05]), forge(1, 2, 0)])),
         ("nobodys", then(&[step(CLAIM, 1, [3, 5, 0, 0x2c]), step(CLAIM, 1, [3, 1]), forge(1, 2, 0), second(0)])),
         ("questions", then(&[1, 2, 3, 4].map(|kind| forge(kind % 2, 2, kind)))),
         ("crowd", [step(CROWD, 0, [0]), forge(0, 2, 0), step(CROWD, 0, [1]), forge(0, 3, 0), second(0)].concat()),

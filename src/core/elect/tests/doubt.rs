@@ -66,6 +66,20 @@ fn no_run_is_over_because_others_speak_of_another() {
     }
 }
 
+/// Otherwise nobody answers for as long as the other lives.
+#[test]
+fn what_others_say_of_one_who_is_heard_and_says_otherwise_does_not_last() {
+    let (mut segment, owner, other) = owner_and_other();
+    segment.tell(other, Input::Unwant { vip: VIP });
+    let of = Some(Holder { speaker: id(other), boot: 1 });
+    let epoch = segment.speakers[owner].claims.get(VIP).unwrap().epoch + 1;
+    let claim = Claim { vip: VIP, epoch, after: 0, firm: true, state: State::Held, of };
+    segment.tell(owner, frame("c", 1, Kind::Beat, vec![claim]));
+    assert_eq!(segment.owners(VIP), [] as [&str; 0]);
+    segment.run(ms(90_000));
+    assert_eq!(segment.owners(VIP), [owner]);
+}
+
 #[test]
 fn a_newcomer_and_those_that_are_there_know_each_other_in_no_time() {
     let mut segment = Segment::new(&["a", "b"]);

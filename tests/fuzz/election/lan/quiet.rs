@@ -3,8 +3,9 @@
 use super::Lan;
 use std::{net::IpAddr, time::Duration};
 
-/// They agree within this: each release that others report silences for 30 s, and several may become known one after the other.
-const SETTLED: Duration = Duration::from_secs(120);
+/// They agree within this: each release that others report silences for 30 s, and several may become known one after the other,
+/// and what others say that one holds lasts for 90 s.
+const SETTLED: Duration = Duration::from_secs(180);
 /// Nothing moves for so long then.
 const QUIET: Duration = Duration::from_secs(2);
 
