@@ -7,7 +7,7 @@
 
 use super::{Acquired, Duty, Election, Mine, Output, Register, Tier, Unheard, hash};
 use crate::wire::heartbeat::{SpeakerId, SpeakerName, State};
-use std::{cmp::Ordering, net::IpAddr, time::Duration};
+use std::{cmp::Ordering, collections::BTreeSet, net::IpAddr, time::Duration};
 
 /// A VIP that nobody ever owned has no client yet, so speakers above their share let the others go first for longer.
 const NEW_VIP_PATIENCE: u32 = 2;
@@ -32,8 +32,10 @@ enum Step {
 /// The other speakers that may take a VIP over, counted by how they compare with this one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Rivals {
-    /// Of greater weight.
+    /// Of greater weight,
     preferred: usize,
+    /// and how many such weights there are.
+    classes: u32,
     /// Of the same weight.
     equal: usize,
     /// Of the same weight and with a greater hash.
@@ -182,21 +184,35 @@ impl Election {
     /// The wait for all that go first.
     fn rank_wait(&self, address: IpAddr) -> Duration {
         let rivals = self.rivals(address);
-        let first = match self.vips.get(&address).and_then(|vip| vip.want).unwrap_or_default().tier {
-            Tier::First => Duration::ZERO,
-            Tier::Second => self.turns(1 + self.peers.candidates().count()),
+        let (first, ahead) = match self.vips.get(&address).and_then(|vip| vip.want).unwrap_or_default().tier {
+            Tier::First => (Duration::ZERO, rivals.classes),
+            Tier::Second => (self.turns(1 + self.peers.candidates().count()), 1 + rivals.classes),
         };
-        (first + self.turns(rivals.preferred)) * (1 + self.patience(address)) + self.turns(rivals.before)
+        // A death all find out together; a new run shows itself to each in an exchange of its own, to some later by this.
+        let later = if self.is_restarted(address) { self.timing.repeat + self.timing.slot } else { Duration::ZERO };
+        (first + self.turns(rivals.preferred)) * (1 + self.patience(address))
+            + later * ahead
+            + self.turns(rivals.before)
+    }
+
+    /// Whether whoever is known to have held the VIP last has started anew since.
+    fn is_restarted(&self, address: IpAddr) -> bool {
+        let holder = self.vips.get(&address).and_then(|vip| vip.register).map(|register| register.holder);
+        holder.is_some_and(|holder| self.peers.get(holder.speaker).is_some_and(|peer| peer.boot != holder.boot))
     }
 
     /// How those that may take the VIP over compare with this speaker.
     fn rivals(&self, address: IpAddr) -> Rivals {
         let preferences = self.vips.get(&address).and_then(|vip| vip.want).unwrap_or_default().preferences;
         let (mine, hash) = (preferences.weight(&self.weights), hash::rendezvous(address, self.id));
-        let mut rivals = Rivals::default();
+        let (mut rivals, mut greater) = (Rivals::default(), BTreeSet::new());
         for (id, peer) in self.peers.candidates() {
-            match preferences.weight(&peer.weights).cmp(&mine) {
-                Ordering::Greater => rivals.preferred += 1,
+            let weight = preferences.weight(&peer.weights);
+            match weight.cmp(&mine) {
+                Ordering::Greater => {
+                    rivals.preferred += 1;
+                    rivals.classes += u32::from(greater.insert(weight));
+                }
                 Ordering::Equal => {
                     rivals.equal += 1;
                     rivals.before += usize::from(hash::rendezvous(address, id) > hash);

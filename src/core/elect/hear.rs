@@ -255,9 +255,10 @@ impl Election {
         }
     }
 
-    /// Asks for all claims of a peer whose digest differs, unless the rest comes in a moment.
+    /// Asks for all claims of a peer whose digest differs, unless the rest comes in a moment. What one claimed that was not
+    /// listened to does not.
     fn compare_digest(&mut self, id: SpeakerId, news: News) {
-        let patience = if news == News::Returned { Duration::ZERO } else { self.timing.fetch };
+        let patience = if news == News::Known { self.timing.fetch } else { Duration::ZERO };
         let at = self.now.mono + patience + self.some_of(self.timing.slot, id.0);
         let Some(peer) = self.peers.get_mut(id) else { return };
         peer.fetch = if peer.in_step() { None } else { Some(peer.fetch.unwrap_or(at)) };

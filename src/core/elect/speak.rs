@@ -113,7 +113,9 @@ impl Election {
     /// Says what there is to say.
     pub(super) fn speak(&mut self) {
         let now = self.now.mono;
-        if self.speech.hurry || self.speech.next_beat <= now {
+        // Who does not know this speaker yet would not listen to its question: the echo goes first.
+        let is_introduced = self.speech.fetches.is_empty() || self.proofs.is_clear();
+        if self.speech.hurry || !is_introduced || self.speech.next_beat <= now {
             self.beat();
         }
         for suspect in std::mem::take(&mut self.speech.asks) {

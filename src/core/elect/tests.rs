@@ -559,6 +559,22 @@ fn after_a_pause_it_hears_what_others_claimed_before_it_claims() {
     assert_eq!(segment.owners(new), [owner]);
 }
 
+/// One stands still and hears nothing while another starts anew, and claims what nobody seems to have.
+#[test]
+fn two_that_do_not_know_each_other_soon_compare_what_they_claim() {
+    for phase in 0..100 {
+        let (mut segment, owner, other) = owner_and_other();
+        let paused = segment.speakers.remove(owner).unwrap();
+        segment.start(other, 2);
+        segment.want(VIP);
+        segment.run(ms(3_000 + phase));
+        assert_eq!(segment.owners(VIP), [other]);
+        segment.speakers.insert(owner, paused);
+        segment.run(ms(60));
+        assert_eq!(segment.owners(VIP), [other], "phase {phase}");
+    }
+}
+
 #[test]
 fn a_change_that_was_lost_is_found_by_the_digest() {
     let (mut segment, owner, other) = owner_and_other();

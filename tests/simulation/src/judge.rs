@@ -10,7 +10,8 @@ use std::{collections::BTreeMap, fmt, net::IpAddr, time::Duration};
 /// An overlap this short is contention at work, not a move.
 const CONTENTION: Duration = Duration::from_millis(250);
 
-/// Until then the first speakers find each other, and these silences and double answers are allowed.
+/// So long after the first one's start speakers find each other, and share VIPs that nobody ever had with those that still
+/// listen: these silences and double answers are allowed.
 const SETTLED: Duration = Duration::from_millis(3_000);
 const BOOT: (Duration, Duration) = (Duration::from_millis(1_000), Duration::from_millis(100));
 
@@ -107,6 +108,8 @@ pub struct Judge {
     silent: BTreeMap<(IpAddr, usize), Duration>,
     double: BTreeMap<(IpAddr, usize, usize), Duration>,
     acquired: BTreeMap<(IpAddr, usize), Duration>,
+    /// From when on all bounds hold.
+    settled: Option<Duration>,
     /// The longest silence and the longest double answer since all have settled.
     pub worst: (Duration, Duration),
 }
@@ -122,6 +125,10 @@ impl Judge {
         let Some(bounds) = self.bounds else { return Ok(()) };
         self.moves(world, before, bounds)?;
         let awake: Vec<usize> = (0..world.speakers.len()).filter(|number| world.speakers[*number].awake()).collect();
+        if self.settled.is_none() && !awake.is_empty() {
+            self.settled = Some(world.now + SETTLED);
+        }
+        let settled = self.settled.unwrap_or(Duration::MAX);
         let groups = world.lan.groups(&awake);
         let mut silent = BTreeMap::new();
         let mut double = BTreeMap::new();
@@ -148,7 +155,7 @@ impl Judge {
         // What was already so before goes on; what has just ended is measured to now.
         for ((vip, number), since) in &self.silent {
             let lasted = world.now.saturating_sub(*since);
-            let settled = *since >= SETTLED;
+            let settled = *since >= settled;
             if settled {
                 self.worst.0 = self.worst.0.max(lasted);
             }
@@ -159,7 +166,7 @@ impl Judge {
         }
         for ((vip, a, b), since) in &self.double {
             let lasted = world.now - *since;
-            let settled = *since >= SETTLED;
+            let settled = *since >= settled;
             if settled {
                 self.worst.1 = self.worst.1.max(lasted);
             }

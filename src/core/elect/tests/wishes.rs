@@ -141,3 +141,19 @@ fn a_changed_weight_counts_for_the_next_election() {
     segment.run(ms(1_000));
     assert_eq!(segment.owners(VIP), ["c"]);
 }
+
+/// Each has the new run proven to itself, in its own time.
+#[test]
+fn the_preferred_go_first_also_where_they_learn_last_that_the_owner_has_started_anew() {
+    let mut segment = weighed([("a", 0), ("b", 5), ("c", 9)]);
+    segment.all(Input::Want { vip: VIP, wish: heeded() });
+    segment.run(ms(3_000));
+    segment.speakers.remove("c");
+    let Input::Frame(first) = frame("c", 1, Kind::Beat, Vec::new()) else { unreachable!("it is a frame") };
+    let again = Frame { boot: 2, weights: vec![9], ..first };
+    segment.tell("a", Input::Frame(again.clone()));
+    segment.run(ms(59));
+    segment.tell("b", Input::Frame(again));
+    let done = segment.run(ms(500));
+    assert!(matches!(done[..], [(_, "b", Output::Acquire { why: Acquired::Restarted, .. })]), "{done:?}");
+}

@@ -23,7 +23,7 @@ pub(super) fn many(draft: &mut Draft) {
     draft.plan.speakers = 50;
     draft.plan.vips = 300;
     draft.start();
-    let (at, who) = (draft.between(3_000, 3_500), draft.owner());
+    let (at, who) = (draft.between(3_500, 4_000), draft.owner());
     draft.at(at, Action::Crash(who));
     let (at, who) = (draft.between(4_500, 5_000), draft.owner());
     draft.at(at, Action::Drain(who, None));
