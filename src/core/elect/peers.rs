@@ -156,7 +156,7 @@ impl Peer {
 
     /// By how much its word, and its hearing, may be late.
     fn slack(&self, timing: &Timing, late: Duration) -> Duration {
-        (self.lateness + late).min(timing.late_at_most)
+        timing.slack(self.lateness, late)
     }
 
     /// Whether it was heard itself within its patience.
@@ -321,10 +321,12 @@ impl Peers {
         Ok(news)
     }
 
-    /// Whether `id` hears nothing of what third speakers say, by its own list of whom it hears.
+    /// Whether `id` hears nothing of what third speakers say, by its own list of whom it hears. Where frames are late it may have
+    /// heard the same ones sooner.
     fn misses(&self, id: SpeakerId, frame: &Frame, timing: &Timing, now: Duration) -> bool {
         let newest = frame.heard.iter().map(|heard| heard.age).min();
         let since = newest.map_or(Duration::ZERO, |age| now.saturating_sub(age));
+        let since = since + timing.slack(frame.lateness, self.late);
         let missed = self.said.iter().filter(|(at, speaker)| *at > since && *speaker != id).count();
         newest.is_none_or(|age| age >= timing.beat * timing.silence_tenths / 10) && missed >= MISSED
     }

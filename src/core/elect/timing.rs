@@ -73,6 +73,13 @@ pub struct Timing {
     pub remember: Duration,
 }
 
+impl Timing {
+    /// By how much what passes between two speakers may be late that are late themselves.
+    pub(super) fn slack(&self, one: Duration, other: Duration) -> Duration {
+        (one + other).min(self.late_at_most)
+    }
+}
+
 impl Default for Timing {
     fn default() -> Self {
         Self {

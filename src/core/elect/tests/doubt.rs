@@ -1,6 +1,7 @@
 //! Whom to believe: frames that are sent again, silence of the others or of the own cable, and ways round.
 
 use super::*;
+use crate::wire::heartbeat::Heard;
 
 /// What `speaker` has said so far, by anybody who recorded it.
 fn recorded(segment: &Segment, speaker: &str) -> Vec<Frame> {
@@ -217,4 +218,22 @@ fn who_is_late_himself_takes_nobody_for_dead() {
     segment.done.clear();
     assert_eq!(segment.run(ms(250 + 60 + 90)), [], "silent for no longer than it may be late");
     assert!(!segment.run(ms(500)).is_empty());
+}
+
+/// Others speak seldom, and the owner hears them 150 ms before its judge does.
+#[test]
+fn who_is_late_is_not_taken_for_deaf() {
+    for (lateness, is_deaf) in [(0, true), (180, false)] {
+        let mut segment = Segment::new(&["a"]);
+        let others = ["c", "d", "e", "f", "g"];
+        others.iter().for_each(|name| segment.tell("a", frame(name, 1, Kind::Beat, Vec::new())));
+        for (counter, pause, age) in [(1, 150, 300), (2, 110, 410)] {
+            segment.run(ms(pause));
+            let Input::Frame(beat) = frame("b", counter, Kind::Beat, Vec::new()) else { unreachable!("it is a frame") };
+            let heard = others.iter().map(|name| Heard { speaker: id(name), age: ms(age) }).collect();
+            segment.tell("a", Input::Frame(Frame { lateness: ms(lateness), heard, ..beat }));
+        }
+        let deaf = segment.speakers["a"].peers.get(id("b")).map(|peer| peer.deaf);
+        assert_eq!(deaf, Some(is_deaf), "late by {lateness} ms");
+    }
 }
