@@ -322,12 +322,12 @@ impl Peers {
     }
 
     /// Whether `id` hears nothing of what third speakers say, by its own list of whom it hears. Where frames are late it may have
-    /// heard the same ones sooner.
+    /// heard the same ones sooner, and not yet those that came to this speaker just now.
     fn misses(&self, id: SpeakerId, frame: &Frame, timing: &Timing, now: Duration) -> bool {
+        let slack = timing.slack(frame.lateness, self.late);
         let newest = frame.heard.iter().map(|heard| heard.age).min();
-        let since = newest.map_or(Duration::ZERO, |age| now.saturating_sub(age));
-        let since = since + timing.slack(frame.lateness, self.late);
-        let missed = self.said.iter().filter(|(at, speaker)| *at > since && *speaker != id).count();
+        let since = newest.map_or(Duration::ZERO, |age| now.saturating_sub(age)) + slack;
+        let missed = self.said.iter().filter(|(at, by)| *at > since && *at + slack <= now && *by != id).count();
         newest.is_none_or(|age| age >= timing.beat * timing.silence_tenths / 10) && missed >= MISSED
     }
 

@@ -220,20 +220,22 @@ fn who_is_late_himself_takes_nobody_for_dead() {
     assert!(!segment.run(ms(500)).is_empty());
 }
 
-/// Others speak seldom, and the owner hears them 150 ms before its judge does.
+/// Others speak seldom, and the owner hears them 150 ms before its judge does, or has not heard them yet.
 #[test]
 fn who_is_late_is_not_taken_for_deaf() {
-    for (lateness, is_deaf) in [(0, true), (180, false)] {
+    let (sooner, later) = ([(150, 300), (110, 410)], [(20, 900), (110, 1_010)]);
+    for (lateness, beats, is_deaf) in [(0, sooner, true), (180, sooner, false), (0, later, true), (180, later, false)] {
         let mut segment = Segment::new(&["a"]);
+        segment.run(ms(2_000));
         let others = ["c", "d", "e", "f", "g"];
         others.iter().for_each(|name| segment.tell("a", frame(name, 1, Kind::Beat, Vec::new())));
-        for (counter, pause, age) in [(1, 150, 300), (2, 110, 410)] {
+        for (counter, (pause, age)) in (1..).zip(beats) {
             segment.run(ms(pause));
             let Input::Frame(beat) = frame("b", counter, Kind::Beat, Vec::new()) else { unreachable!("it is a frame") };
             let heard = others.iter().map(|name| Heard { speaker: id(name), age: ms(age) }).collect();
             segment.tell("a", Input::Frame(Frame { lateness: ms(lateness), heard, ..beat }));
         }
         let deaf = segment.speakers["a"].peers.get(id("b")).map(|peer| peer.deaf);
-        assert_eq!(deaf, Some(is_deaf), "late by {lateness} ms");
+        assert_eq!(deaf, Some(is_deaf), "late by {lateness} ms, {beats:?}");
     }
 }
