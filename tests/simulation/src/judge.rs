@@ -65,6 +65,13 @@ pub enum Violation {
         /// Who answered.
         owner: usize,
     },
+    /// A VIP moved on a LAN on which nothing happened.
+    Crossed {
+        /// The VIP.
+        vip: IpAddr,
+        /// Who took it, or lost it.
+        who: usize,
+    },
     /// A VIP left an owner that nothing ailed, and that nothing in the plan asked to let go of it.
     NeedlessMove {
         /// The VIP.
@@ -93,6 +100,7 @@ impl fmt::Display for Violation {
                 write!(f, "{who} claimed {vip} before {preferred}, which is preferred")
             }
             Self::NotRestored { vip, owner } => write!(f, "{owner} answered for {vip}, and does not have it again"),
+            Self::Crossed { vip, who } => write!(f, "{vip} came to or left {who}, on whose LAN nothing happened"),
             Self::NeedlessMove { vip, owner, why } => {
                 write!(f, "{vip} left {owner} ({why:?}), which nothing ailed and nothing in the plan asked for")
             }
@@ -129,7 +137,11 @@ impl Judge {
             self.settled = Some(world.now + SETTLED);
         }
         let settled = self.settled.unwrap_or(Duration::MAX);
-        let groups = world.lan.groups(&awake);
+        let mut groups = Vec::new();
+        for (number, lan) in world.lans.iter().enumerate() {
+            let there = awake.iter().copied().filter(|speaker| world.speakers[*speaker].seat.lan == number);
+            groups.extend(lan.groups(&there.collect::<Vec<_>>()));
+        }
         let mut silent = BTreeMap::new();
         let mut double = BTreeMap::new();
         for vip in &self.vips {
@@ -196,13 +208,20 @@ impl Judge {
 
     fn moves(&mut self, world: &World, before: usize, bounds: Bounds) -> Result<(), Violation> {
         for (at, number, vip, deed) in &world.deeds[before..] {
+            let lan = world.speakers[*number].seat.lan;
+            if bounds.untouched == Some(lan) && self.settled.is_some_and(|settled| settled <= *at) {
+                return Err(Violation::Crossed { vip: *vip, who: *number });
+            }
             match deed {
                 Deed::Acquire(_) => {
                     self.acquired.insert((*vip, *number), *at);
                     let own = world.speakers[*number].weight;
                     let preferred = |other: &usize| {
                         let speaker = &world.speakers[*other];
-                        speaker.weight > own && speaker.due.contains(vip) && world.undisturbed(*other)
+                        speaker.seat.lan == lan
+                            && speaker.weight > own
+                            && speaker.due.contains(vip)
+                            && world.undisturbed(*other)
                     };
                     if let Some(preferred) = (0..world.speakers.len()).find(preferred) {
                         return Err(Violation::PassedOver { vip: *vip, who: *number, preferred });

@@ -23,15 +23,30 @@ pub fn vip(number: usize) -> IpAddr {
 pub enum Who {
     /// This one.
     Speaker(usize),
-    /// The owner of the VIP with this number; nobody, where it has none.
+    /// The owner of the VIP with this number, on the first LAN that has one; nobody, where none has.
     OwnerOf(usize),
+    /// The owner of the VIP on this LAN, by their numbers.
+    OwnerOn(usize, usize),
+}
+
+/// Where a speaker is: one interface of a node. What befalls the process befalls all speakers of the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seat {
+    /// Which node.
+    pub node: usize,
+    /// Which LAN.
+    pub lan: usize,
 }
 
 /// What happens.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
-    /// The speaker starts, with an empty memory.
+    /// The speaker's node starts it and its others, with empty memories.
     Start(usize),
+    /// The speaker's cable is pulled: its interface takes part no more, and anew after this long.
+    Pull(Who, Duration),
+    /// The cable is in again.
+    Plug(usize),
     /// It is gone, without a word.
     Crash(Who),
     /// It is gone, and starts again after this long.
@@ -90,6 +105,8 @@ pub struct Bounds {
     pub needless_moves: bool,
     /// Whether each VIP is to be with the same owner in the end as when one was isolated.
     pub restored: bool,
+    /// A LAN on which no VIP may move at all once all have settled.
+    pub untouched: Option<usize>,
 }
 
 /// A run.
@@ -97,6 +114,8 @@ pub struct Bounds {
 pub struct Plan {
     /// How many speakers.
     pub speakers: usize,
+    /// Where each is; those without a seat are on a node of their own, on the first LAN.
+    pub seats: Vec<Seat>,
     /// How many VIPs.
     pub vips: usize,
     /// How much each speaker is preferred for all of them; empty: all alike.
@@ -113,4 +132,11 @@ pub struct Plan {
     pub length: Duration,
     /// What is allowed.
     pub bounds: Bounds,
+}
+
+impl Plan {
+    /// Where the speaker is.
+    pub fn seat(&self, number: usize) -> Seat {
+        self.seats.get(number).copied().unwrap_or(Seat { node: number, lan: 0 })
+    }
 }

@@ -40,6 +40,7 @@ fn take_overs(line: &Line, timing: &Timing, seed: u64) -> Vec<Duration> {
     actions.push((crash, Action::Crash(Who::OwnerOf(rng.random_range(0..12)))));
     let plan = Plan {
         speakers: line.speakers,
+        seats: Vec::new(),
         vips: 12,
         weights: Vec::new(),
         lan: Quality { lost: line.lost, doubled: 0, overtaken: 0 },
@@ -47,7 +48,13 @@ fn take_overs(line: &Line, timing: &Timing, seed: u64) -> Vec<Duration> {
         gateway: true,
         actions,
         length: crash + ms(8_000),
-        bounds: Bounds { silence: ms(8_000), double: ms(8_000), needless_moves: true, restored: false },
+        bounds: Bounds {
+            silence: ms(8_000),
+            double: ms(8_000),
+            needless_moves: true,
+            restored: false,
+            untouched: None,
+        },
     };
     let mut world = World::new(plan, seed);
     // With such bounds nothing fails; a VIP without a successor shows as the longest time there is.
@@ -156,6 +163,7 @@ fn needless(timing: &Timing, lost: u32, starved: Duration, seed: u64) -> usize {
 fn calm(speakers: usize, vips: usize, length: Duration) -> Plan {
     Plan {
         speakers,
+        seats: Vec::new(),
         vips,
         weights: Vec::new(),
         lan: Quality::default(),
@@ -165,7 +173,7 @@ fn calm(speakers: usize, vips: usize, length: Duration) -> Plan {
             .map(|number| (ms(500 * number as u64 / speakers as u64), Action::Start(number)))
             .collect(),
         length,
-        bounds: Bounds { silence: length, double: length, needless_moves: true, restored: false },
+        bounds: Bounds { silence: length, double: length, needless_moves: true, restored: false, untouched: None },
     }
 }
 

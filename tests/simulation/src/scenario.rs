@@ -2,6 +2,7 @@
 
 mod changes;
 mod faults;
+mod lans;
 mod seeds;
 mod together;
 
@@ -35,6 +36,7 @@ impl Scenario {
             rng,
             plan: Plan {
                 speakers,
+                seats: Vec::new(),
                 vips,
                 weights: Vec::new(),
                 lan: Quality::default(),
@@ -42,7 +44,13 @@ impl Scenario {
                 timing: Timing::default(),
                 actions: Vec::new(),
                 length: ms(12_000),
-                bounds: Bounds { silence: ms(500), double: ms(60), needless_moves: false, restored: false },
+                bounds: Bounds {
+                    silence: ms(500),
+                    double: ms(60),
+                    needless_moves: false,
+                    restored: false,
+                    untouched: None,
+                },
             },
         };
         (self.make)(&mut draft);
@@ -154,6 +162,16 @@ pub const ALL: &[Scenario] = &[
         name: "many",
         tries: "50 speakers and 300 VIPs; an owner crashes, another leaves",
         make: together::many,
+    },
+    Scenario {
+        name: "two-lans",
+        tries: "nodes on one or both of two LANs; one crashes, restarts, stands still or leaves on all that it is on",
+        make: lans::process,
+    },
+    Scenario {
+        name: "one-of-two-lans",
+        tries: "the same nodes; one LAN is cut, or one cable of its: nothing moves on the other",
+        make: lans::cable,
     },
     Scenario { name: "mixed", tries: "all of it, at random", make: together::mixed },
 ];

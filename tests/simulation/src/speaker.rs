@@ -1,6 +1,6 @@
 //! One speaker of the simulation: the machine under trial, its clocks, and what the plan has made of it.
 
-use crate::world::Way;
+use crate::{plan::Seat, world::Way};
 use landfall_core::elect::{Election, Now, Preferences, Tier, Wish};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -14,8 +14,16 @@ use std::{
 /// 2026-01-01, the wall clocks' start.
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
-/// A speaker's machine.
+/// A speaker's machine, as it is on one LAN.
 pub struct Speaker {
+    /// Where it is.
+    pub seat: Seat,
+    /// Its node's process runs.
+    pub(crate) runs: bool,
+    /// Its cable is out.
+    pub(crate) unplugged: bool,
+    /// It has handed everything over.
+    pub(crate) drained: bool,
     pub(crate) election: Option<Election>,
     pub(crate) boot: u64,
     /// What its node can answer for, whether or not the speaker runs.
@@ -47,8 +55,12 @@ pub struct Speaker {
 
 impl Speaker {
     /// One that is yet to start, with clocks that are off by a little.
-    pub(crate) fn new(eligible: BTreeSet<IpAddr>, weight: u16, rng: &mut ChaCha8Rng) -> Self {
+    pub(crate) fn new(seat: Seat, eligible: BTreeSet<IpAddr>, weight: u16, rng: &mut ChaCha8Rng) -> Self {
         Self {
+            seat,
+            runs: false,
+            unplugged: false,
+            drained: false,
             election: None,
             boot: rng.random_range(1..1 << 40),
             due: eligible.clone(),

@@ -67,8 +67,8 @@ pub struct World {
     pub now: Duration,
     /// The speakers.
     pub speakers: Vec<Speaker>,
-    /// The segment.
-    pub lan: Lan,
+    /// The segments.
+    pub lans: Vec<Lan>,
     /// Everything that was done about VIPs.
     pub deeds: Vec<(Duration, usize, IpAddr, Deed)>,
     /// VIPs that are no Service's, with when the first speaker heard so.
@@ -87,7 +87,7 @@ pub struct World {
     judge: Judge,
     trace: VecDeque<String>,
     /// What somebody has recorded, and whether he sends it again.
-    recorded: Vec<(Way, Rc<[u8]>)>,
+    recorded: Vec<(usize, Way, Rc<[u8]>)>,
     replays: bool,
     /// Who is isolated, and who had which VIP when it was.
     apart: Option<usize>,
@@ -100,9 +100,9 @@ enum Asked {
     Speaker(SpeakerId, IpAddr),
 }
 
-/// The name of a speaker.
-pub(crate) fn name(number: usize) -> SpeakerName {
-    SpeakerName::new(format!("node-{number}")).expect("short enough")
+/// The name of a node's speakers.
+pub(crate) fn name(node: usize) -> SpeakerName {
+    SpeakerName::new(format!("node-{node}")).expect("short enough")
 }
 
 /// Why a run failed, with what led to it.
@@ -120,11 +120,20 @@ impl World {
         let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 0x5eed);
         let all: BTreeSet<IpAddr> = (0..plan.vips).map(vip).collect();
         let weight = |number: usize| plan.weights.get(number).copied().unwrap_or(0);
-        let speakers = (0..plan.speakers).map(|number| Speaker::new(all.clone(), weight(number), &mut rng)).collect();
+        let mut speakers: Vec<Speaker> = Vec::new();
+        for number in 0..plan.speakers {
+            let seat = plan.seat(number);
+            let mut speaker = Speaker::new(seat, all.clone(), weight(number), &mut rng);
+            if let Some(same) = speakers.iter().find(|other| other.seat.node == seat.node) {
+                (speaker.wall, speaker.drift) = (same.wall, same.drift);
+            }
+            speakers.push(speaker);
+        }
+        let lans = 1 + speakers.iter().map(|speaker| speaker.seat.lan).max().unwrap_or(0);
         let mut world = Self {
             now: Duration::ZERO,
             speakers,
-            lan: Lan::new(plan.lan),
+            lans: (0..lans).map(|_| Lan::new(plan.lan)).collect(),
             deeds: Vec::new(),
             released: BTreeMap::new(),
             frames: 0,
@@ -241,8 +250,8 @@ impl World {
         if !self.replays || self.recorded.is_empty() {
             return;
         }
-        let (way, bytes) = self.recorded[self.rng.random_range(0..self.recorded.len())].clone();
-        for to in 0..self.speakers.len() {
+        let (lan, way, bytes) = self.recorded[self.rng.random_range(0..self.recorded.len())].clone();
+        for to in self.on(lan) {
             self.put(self.now + Duration::from_micros(100), Event::Arrive(to, way, bytes.clone()));
         }
         let pause = Duration::from_micros(self.rng.random_range(2_000..30_000));
@@ -254,12 +263,16 @@ impl World {
         let delay = Duration::from_micros(self.rng.random_range(100..600)) + self.lateness();
         let at = self.now + delay;
         match asked {
-            Asked::Gateway if self.plan.gateway && self.lan.has_gateway(number) => self.put(at, Event::Reached(number)),
+            Asked::Gateway if self.plan.gateway && self.lan_of(number).has_gateway(number) => {
+                self.put(at, Event::Reached(number));
+            }
             Asked::Gateway => {}
             Asked::Speaker(suspect, vip) => {
-                let other = (0..self.speakers.len()).find(|other| speaker_id(&name(*other)) == suspect);
+                let lan = self.lan_of(number);
+                let mut there = self.on(self.speakers[number].seat.lan);
+                let other = there.find(|other| speaker_id(&name(self.speakers[*other].seat.node)) == suspect);
                 let answers = |other: &usize| {
-                    let heard = self.lan.reaches(number, *other) && self.lan.reaches(*other, number);
+                    let heard = lan.reaches(number, *other) && lan.reaches(*other, number);
                     heard && self.speakers[*other].answers(vip)
                 };
                 if other.filter(answers).is_some() {
@@ -275,7 +288,6 @@ impl World {
         let clocks = speaker.now(at);
         let Some(election) = &mut speaker.election else { return };
         let outputs = election.handle(input, clocks);
-        let mut exits = false;
         for output in outputs {
             match output {
                 Output::Send(frame) => self.send(number, Way::Direct, &frame),
@@ -291,17 +303,49 @@ impl World {
                     self.note(format!("{number} releases {vip}: {why:?}"));
                     self.deeds.push((at, number, vip, Deed::Release(why)));
                 }
-                Output::Drained => exits = true,
+                Output::Drained => self.speakers[number].drained = true,
             }
         }
-        if exits {
-            self.note(format!("{number} has drained and exits"));
-            self.speakers[number].election = None;
-            if let Some(after) = self.speakers[number].comes_back.take() {
-                self.put(at + after, Event::Act(Action::Start(number)));
-            }
+        if self.speakers[number].drained {
+            self.exit(number);
         }
         self.schedule(number);
+    }
+
+    /// A node's process exits once all its speakers have drained.
+    fn exit(&mut self, number: usize) {
+        let node = self.node_of(number);
+        if node.iter().any(|number| self.speakers[*number].election.is_some() && !self.speakers[*number].drained) {
+            return;
+        }
+        self.note(format!("{number} has drained and exits"));
+        let mut comes_back = None;
+        for number in node {
+            let speaker = &mut self.speakers[number];
+            (speaker.election, speaker.runs) = (None, false);
+            comes_back = speaker.comes_back.take().or(comes_back);
+        }
+        if let Some(after) = comes_back {
+            self.put(self.now + after, Event::Act(Action::Start(number)));
+        }
+    }
+
+    /// The speakers on a LAN.
+    fn on(&self, lan: usize) -> impl Iterator<Item = usize> + use<> {
+        let there: Vec<usize> =
+            (0..self.speakers.len()).filter(|number| self.speakers[*number].seat.lan == lan).collect();
+        there.into_iter()
+    }
+
+    /// The LAN that the speaker is on.
+    fn lan_of(&self, number: usize) -> &Lan {
+        &self.lans[self.speakers[number].seat.lan]
+    }
+
+    /// The speakers of the same node, itself included.
+    fn node_of(&self, number: usize) -> Vec<usize> {
+        let node = self.speakers[number].seat.node;
+        (0..self.speakers.len()).filter(|other| self.speakers[*other].seat.node == node).collect()
     }
 
     fn send(&mut self, from: usize, way: Way, frame: &Frame) {
@@ -309,15 +353,16 @@ impl World {
         let bytes: Rc<[u8]> = frame.emit().into();
         let around = if way == Way::Direct { 0 } else { datagram::HEADERS - Header::LEN };
         self.octets += (Header::LEN + around + bytes.len() + seal::LONGEST - heartbeat::LONGEST) as u64;
+        let lan = self.speakers[from].seat.lan;
         if self.recorded.len() < RECORDED {
-            self.recorded.push((way, bytes.clone()));
+            self.recorded.push((lan, way, bytes.clone()));
         }
-        if self.lan.blocked && way == Way::Direct {
+        if self.lans[lan].blocked && way == Way::Direct {
             return;
         }
         assert!(bytes.len() <= landfall_core::wire::heartbeat::LONGEST);
-        for to in (0..self.speakers.len()).filter(|to| *to != from) {
-            for after in self.lan.deliveries(from, to, &mut self.rng) {
+        for to in self.on(lan).filter(|to| *to != from) {
+            for after in self.lans[lan].deliveries(from, to, &mut self.rng) {
                 let late = self.lateness();
                 self.put(self.now + after + late, Event::Arrive(to, way, bytes.clone()));
             }

@@ -70,6 +70,8 @@ verdicts! {
     release_missed: "release-missed",
     clocks: "clocks",
     many: "many",
+    two_lans: "two-lans",
+    one_of_two_lans: "one-of-two-lans",
     mixed: "mixed",
 }
 

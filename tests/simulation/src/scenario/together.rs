@@ -53,5 +53,5 @@ pub(super) fn mixed(draft: &mut Draft) {
     }
     draft.lossy(30);
     draft.plan.length = ms(32_000);
-    draft.plan.bounds = Bounds { silence: ms(4_000), double: ms(500), needless_moves: true, restored: false };
+    draft.plan.bounds = Bounds { silence: ms(4_000), double: ms(500), needless_moves: true, ..draft.plan.bounds };
 }

@@ -17,22 +17,43 @@ impl World {
         let now = self.now;
         self.acts += 1;
         match action {
-            Action::Start(number) => self.start(number),
+            Action::Start(number) => {
+                for number in self.node_of(number) {
+                    self.speakers[number].runs = true;
+                    self.start(number);
+                }
+            }
+            Action::Pull(who, length) => {
+                let Some(number) = self.who(who) else { return };
+                self.speakers[number].unplugged = true;
+                self.stop(number);
+                self.put(now + length, Event::Act(Action::Plug(number)));
+            }
+            Action::Plug(number) => {
+                self.speakers[number].unplugged = false;
+                if self.speakers[number].runs {
+                    self.start(number);
+                }
+            }
             Action::Crash(who) => self.crash(who, None),
             Action::Restart(who, after) => self.crash(who, Some(after)),
             Action::Pause { who, length, backlog } => {
                 let Some(number) = self.who(who) else { return };
-                let speaker = &mut self.speakers[number];
-                speaker.paused = Some(now + length);
-                speaker.keeps_backlog = backlog;
-                self.put(now + length, Event::Resume(number));
+                for number in self.node_of(number) {
+                    let speaker = &mut self.speakers[number];
+                    speaker.paused = Some(now + length);
+                    speaker.keeps_backlog = backlog;
+                    self.put(now + length, Event::Resume(number));
+                }
             }
             Action::Drain(who, comes_back) => {
                 let Some(number) = self.who(who) else { return };
-                let speaker = &mut self.speakers[number];
-                speaker.draining = true;
-                speaker.comes_back = comes_back;
-                self.tell(number, Input::Drain);
+                for number in self.node_of(number) {
+                    let speaker = &mut self.speakers[number];
+                    speaker.draining = true;
+                    speaker.comes_back = comes_back;
+                    self.tell(number, Input::Drain);
+                }
             }
             Action::Want(number, which) => {
                 self.speakers[number].eligible.insert(vip(which));
@@ -74,8 +95,9 @@ impl World {
                 self.tell(number, Input::Withdraw { vip: vip(which) });
             }
             Action::Cut(from, to) => {
-                self.disturb();
-                self.lan.cut(from, to);
+                let lan = self.speakers[from].seat.lan;
+                self.disturb(lan);
+                self.lans[lan].cut(from, to);
             }
             Action::Deafen(who) => self.cut_off(who, &[Side::Ears]),
             Action::Mute(who) => self.cut_off(who, &[Side::Mouth]),
@@ -84,51 +106,60 @@ impl World {
                 self.speakers[number].disturbed = now;
                 self.apart = Some(number);
                 for vip in (0..self.plan.vips).map(vip) {
-                    let owner = (0..self.speakers.len()).find(|other| self.speakers[*other].answers(vip));
+                    let mut there = self.on(self.speakers[number].seat.lan);
+                    let owner = there.find(|other| self.speakers[*other].answers(vip));
                     self.owners.extend(owner.map(|owner| (vip, owner)));
                 }
                 self.separate(number, &[Side::Ears, Side::Mouth]);
             }
             Action::Rejoin => {
                 let Some(number) = self.apart.take() else { return };
-                self.speakers[number].disturbed = now;
-                self.lan.rejoin(number);
+                let speaker = &mut self.speakers[number];
+                speaker.disturbed = now;
+                self.lans[speaker.seat.lan].rejoin(number);
             }
-            Action::Block(blocked) => self.lan.blocked = blocked,
+            Action::Block(blocked) => self.lans.iter_mut().for_each(|lan| lan.blocked = blocked),
             Action::Replay(replays) => {
                 self.replays = replays;
                 self.put(now, Event::Replay);
             }
             Action::Heal => {
-                self.disturb();
+                for lan in 0..self.lans.len() {
+                    self.disturb(lan);
+                    self.lans[lan].heal();
+                }
                 self.speakers.iter_mut().for_each(|speaker| speaker.useless = false);
-                self.lan.heal();
             }
-            Action::Jump(number, by) => self.speakers[number].wall += by,
+            Action::Jump(number, by) => {
+                for number in self.node_of(number) {
+                    self.speakers[number].wall += by;
+                }
+            }
             Action::Starve(by) => self.starved = by,
         }
     }
 
-    fn disturb(&mut self) {
-        for speaker in &mut self.speakers {
-            speaker.disturbed = self.now;
+    fn disturb(&mut self, lan: usize) {
+        for number in self.on(lan) {
+            self.speakers[number].disturbed = self.now;
         }
     }
 
     fn cut_off(&mut self, who: Who, sides: &[Side]) {
-        self.disturb();
         let Some(one) = self.who(who) else { return };
+        self.disturb(self.speakers[one].seat.lan);
         self.speakers[one].useless = true;
         self.separate(one, sides);
     }
 
     fn separate(&mut self, one: usize, sides: &[Side]) {
-        self.lan.cut_gateway(one);
-        for other in (0..self.speakers.len()).filter(|other| *other != one) {
+        let lan = self.speakers[one].seat.lan;
+        self.lans[lan].cut_gateway(one);
+        for other in self.on(lan).filter(|other| *other != one) {
             for side in sides {
                 match side {
-                    Side::Ears => self.lan.cut(other, one),
-                    Side::Mouth => self.lan.cut(one, other),
+                    Side::Ears => self.lans[lan].cut(other, one),
+                    Side::Mouth => self.lans[lan].cut(one, other),
                 }
             }
         }
@@ -137,19 +168,23 @@ impl World {
     fn who(&self, who: Who) -> Option<usize> {
         match who {
             Who::Speaker(number) => Some(number),
-            Who::OwnerOf(which) => (0..self.speakers.len()).find(|number| self.speakers[*number].answers(vip(which))),
+            Who::OwnerOf(which) => (0..self.lans.len()).find_map(|lan| self.who(Who::OwnerOn(lan, which))),
+            Who::OwnerOn(lan, which) => self.on(lan).find(|number| self.speakers[*number].answers(vip(which))),
         }
     }
 
     fn start(&mut self, number: usize) {
         let now = self.now;
         let speaker = &mut self.speakers[number];
+        if speaker.unplugged {
+            return;
+        }
         speaker.boot += 1;
-        let identity = Identity { speaker: name(number), boot: speaker.boot, cluster: 1 };
+        let identity = Identity { speaker: name(speaker.seat.node), boot: speaker.boot, cluster: 1 };
         speaker.election = Some(Election::new(identity, self.plan.timing.clone(), speaker.now(now)));
         speaker.started = now;
         speaker.disturbed = now;
-        speaker.draining = false;
+        (speaker.draining, speaker.drained) = (false, false);
         speaker.paused = None;
         speaker.backlog.clear();
         let (eligible, weight) = (speaker.eligible.clone(), speaker.weight);
@@ -165,14 +200,22 @@ impl World {
 
     fn crash(&mut self, who: Who, back_after: Option<Duration>) {
         let Some(number) = self.who(who) else { return };
+        for number in self.node_of(number) {
+            self.speakers[number].runs = false;
+            self.stop(number);
+        }
+        if let Some(after) = back_after {
+            self.put(self.now + after, Event::Act(Action::Start(number)));
+        }
+    }
+
+    /// The speaker is gone, without a word.
+    fn stop(&mut self, number: usize) {
         let now = self.now;
-        self.note(format!("{number} crashes"));
+        self.note(format!("{number} is gone"));
         let owned: Vec<IpAddr> =
             self.speakers[number].election.take().map(|election| election.owned().collect()).unwrap_or_default();
         self.deeds.extend(owned.into_iter().map(|vip| (now, number, vip, Deed::OwnerCrashed)));
         self.speakers[number].wake = None;
-        if let Some(after) = back_after {
-            self.put(now + after, Event::Act(Action::Start(number)));
-        }
     }
 }
