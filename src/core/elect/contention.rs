@@ -201,12 +201,14 @@ impl Election {
         holder.is_some_and(|holder| self.peers.get(holder.speaker).is_some_and(|peer| peer.boot != holder.boot))
     }
 
-    /// How those that may take the VIP over compare with this speaker.
+    /// How those that may take the VIP over compare with this speaker. Who still listens claims nothing for so long that only a VIP
+    /// without clients is left to it.
     fn rivals(&self, address: IpAddr) -> Rivals {
         let preferences = self.vips.get(&address).and_then(|vip| vip.want).unwrap_or_default().preferences;
         let (mine, hash) = (preferences.weight(&self.weights), hash::rendezvous(address, self.id));
         let (mut rivals, mut greater) = (Rivals::default(), BTreeSet::new());
-        for (id, peer) in self.peers.candidates() {
+        let is_new = self.is_new(address);
+        for (id, peer) in self.peers.candidates().filter(|(_, peer)| is_new || !peer.listening) {
             let weight = preferences.weight(&peer.weights);
             match weight.cmp(&mine) {
                 Ordering::Greater => {

@@ -157,3 +157,14 @@ fn the_preferred_go_first_also_where_they_learn_last_that_the_owner_has_started_
     let done = segment.run(ms(500));
     assert!(matches!(done[..], [(_, "b", Output::Acquire { why: Acquired::Restarted, .. })]), "{done:?}");
 }
+
+#[test]
+fn nobody_waits_with_a_vip_that_had_an_owner_for_one_who_only_listens() {
+    let mut segment = segment(&[("a", FIRST), ("b", FIRST), ("c", FIRST)], 9);
+    assert_eq!(counts(&segment, ["a", "b", "c"]), [3, 3, 3]);
+    segment.speakers.remove("c");
+    let Input::Frame(first) = frame("c", 1, Kind::Beat, Vec::new()) else { unreachable!("it is a frame") };
+    segment.all(Input::Frame(Frame { boot: 2, listening: true, ..first }));
+    segment.run(ms(20));
+    assert_eq!(counts(&segment, ["a", "b"]).iter().sum::<usize>(), 9);
+}
