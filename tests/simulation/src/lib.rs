@@ -11,5 +11,6 @@ pub mod lan;
 pub mod plan;
 pub mod report;
 pub mod scenario;
+pub mod sizes;
 pub mod speaker;
 pub mod world;

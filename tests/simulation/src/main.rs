@@ -4,6 +4,7 @@ use clap::Parser;
 use landfall_simulation::{
     report,
     scenario::{self, Seeds},
+    sizes,
     world::World,
 };
 use std::{process::ExitCode, time::Duration};
@@ -35,9 +36,21 @@ struct Arguments {
     /// Prints the table of what is sent, and runs nothing else.
     #[arg(long)]
     traffic: bool,
+    /// Prints the table of segments of several sizes, over `count` seeds, and runs nothing else.
+    #[arg(long)]
+    sizes: bool,
+    /// Of these speakers and VIPs only, such as `200x1000`.
+    #[arg(long, requires = "sizes", value_parser = size)]
+    size: Option<sizes::Size>,
     /// Lists the scenarios.
     #[arg(long)]
     list: bool,
+}
+
+/// One of the sizes, as in `200x1000`.
+fn size(text: &str) -> Result<sizes::Size, String> {
+    let known = sizes::SIZES.iter().find(|(speakers, vips)| format!("{speakers}x{vips}") == text);
+    known.copied().ok_or_else(|| format!("the sizes, as in 200x1000, are {:?}", sizes::SIZES))
 }
 
 fn main() -> ExitCode {
@@ -67,6 +80,10 @@ fn main() -> ExitCode {
     }
     if arguments.traffic {
         print!("{}", report::traffic());
+        return ExitCode::SUCCESS;
+    }
+    if arguments.sizes {
+        sizes::table(arguments.size, &counted).for_each(|line| println!("{line}"));
         return ExitCode::SUCCESS;
     }
     let chosen: Vec<&scenario::Scenario> = match &arguments.scenario {

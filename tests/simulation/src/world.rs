@@ -157,6 +157,11 @@ impl World {
         world
     }
 
+    /// The same without a judge, for runs too large for one.
+    pub fn unjudged(plan: Plan, seed: u64) -> Self {
+        Self { judge: Judge::default(), ..Self::new(plan, seed) }
+    }
+
     /// Runs to the end, or to the first thing that must not be.
     pub fn run(&mut self) -> Result<(), Box<Failure>> {
         while let Some(((at, _), event)) = self.queue.pop_first() {
