@@ -14,6 +14,7 @@ mod groups;
 mod lan;
 mod links;
 mod sealed;
+mod segments;
 mod sockets;
 mod speaker;
 mod speaking;

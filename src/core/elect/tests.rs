@@ -4,7 +4,9 @@ use super::*;
 use crate::wire::heartbeat::{Claim, Echo, Frame, Kind, SpeakerName, State};
 
 mod doubt;
+mod releases;
 mod wishes;
+mod words;
 
 const VIP: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(203, 0, 113, 10));
 
@@ -262,140 +264,6 @@ fn wanted_again_before_another_claims_it_stays() {
 }
 
 #[test]
-fn a_release_silences_one_that_has_not_heard_of_it() {
-    let mut segment = Segment::new(&["a", "b"]);
-    segment.want(VIP);
-    segment.run(ms(2_000));
-    let owner = segment.owners(VIP)[0];
-    let other = if owner == "a" { "b" } else { "a" };
-    // The owner's watch is stuck; the other hears of the release.
-    segment.tell(other, Input::Withdraw { vip: VIP });
-    let done = whats(&segment.run(ms(1_000)));
-    assert_eq!(done, [(owner, Output::Release { vip: VIP, why: Released::Withdrawn })]);
-    // Another Service gets the address: only who knows that answers.
-    segment.tell(other, Input::Want { vip: VIP, wish: Wish::default() });
-    segment.run(ms(1_000));
-    assert_eq!(segment.owners(VIP), [other]);
-    // Its late word of the old release does not touch the new claim.
-    segment.tell(owner, Input::Withdraw { vip: VIP });
-    segment.tell(owner, Input::Want { vip: VIP, wish: Wish::default() });
-    assert_eq!(segment.run(ms(3_000)), []);
-    assert_eq!(segment.owners(VIP), [other]);
-}
-
-/// `miss` lets `late` miss the word of a release while the owner hears of it and claims for the next Service.
-fn told_late_of_a_release(miss: fn(&mut Segment, &'static str, &'static str)) {
-    let (mut segment, owner, late) = owner_and_other();
-    segment.start("c", 1);
-    segment.run(ms(2_000));
-    miss(&mut segment, owner, late);
-    segment.run(ms(2_000));
-    segment.tell(late, Input::Withdraw { vip: VIP });
-    segment.tell(late, Input::Want { vip: VIP, wish: Wish::default() });
-    assert_eq!(segment.run(ms(3_000)), [], "the next Service's owner stays");
-    assert_eq!(segment.owners(VIP), [owner]);
-    // A later release is told in time, and it counts: the owner's watch is stuck now.
-    segment.run(ms(30_000));
-    segment.tell(late, Input::Withdraw { vip: VIP });
-    let done = whats(&segment.run(ms(1_000)));
-    assert_eq!(done, [(owner, Output::Release { vip: VIP, why: Released::Withdrawn })]);
-}
-
-fn released_and_allocated_again(segment: &mut Segment, owner: &'static str) {
-    for name in [owner, "c"] {
-        segment.tell(name, Input::Withdraw { vip: VIP });
-    }
-    segment.tell(owner, Input::Want { vip: VIP, wish: Wish::default() });
-    segment.run(ms(1_000));
-    segment.tell("c", Input::Want { vip: VIP, wish: Wish::default() });
-    assert_eq!(segment.owners(VIP), [owner]);
-}
-
-#[test]
-fn whoever_missed_the_word_of_a_release_does_not_release_the_next_claim() {
-    told_late_of_a_release(|segment, owner, late| {
-        let paused = segment.speakers.remove(late).unwrap();
-        released_and_allocated_again(segment, owner);
-        segment.speakers.insert(late, paused);
-    });
-}
-
-#[test]
-fn nor_does_one_that_began_to_listen_after_the_release() {
-    told_late_of_a_release(|segment, owner, late| {
-        segment.speakers.remove(late);
-        released_and_allocated_again(segment, owner);
-        segment.start(late, 2);
-        segment.tell(late, Input::Want { vip: VIP, wish: Wish::default() });
-    });
-}
-
-#[test]
-fn two_reckonings_of_one_release_are_one_release() {
-    let (mut segment, owner, _) = owner_and_other();
-    released_and_allocated_again(&mut segment, owner);
-    let epoch = segment.speakers[owner].claims.get(VIP).unwrap().epoch + 1;
-    let word = Claim { vip: VIP, epoch, after: 0, firm: true, state: State::Released, of: None };
-    segment.tell(owner, frame("d", 1, Kind::Beat, vec![word]));
-    assert_eq!(segment.run(ms(1_000)), [], "the owner goes on above it");
-    assert_eq!((segment.owners(VIP), segment.speakers[owner].claims.get(VIP).unwrap().after), (vec![owner], epoch));
-}
-
-#[test]
-fn what_is_remembered_of_peers_claims_is_bounded() {
-    let mut segment = Segment::new(&["a"]);
-    let claim = |number: usize| Claim {
-        vip: std::net::Ipv4Addr::from_bits(0xc633_6400 + number as u32).into(),
-        epoch: 1,
-        after: 0,
-        firm: true,
-        state: State::Held,
-        of: None,
-    };
-    for (number, name) in ["b", "c", "d"].into_iter().enumerate() {
-        let claims = (0..MOST_FOREIGN_VIPS).map(|vip| claim(vip + number)).collect();
-        segment.tell("a", frame(name, 1, Kind::Beat, claims));
-    }
-    let a = &segment.speakers["a"];
-    assert_eq!(a.peers().map(|peer| peer.claims).sum::<usize>(), MOST_FOREIGN_CLAIMS);
-    // One of c's claims was for a VIP too many, all of d's were claims too many.
-    assert_eq!(a.ignored(), &BTreeMap::from([(Ignored::TooManyVips, 1 + MOST_FOREIGN_VIPS as u64)]));
-}
-
-#[test]
-fn a_claim_made_without_knowing_of_a_release_does_not_outbid_it() {
-    let (mut segment, owner, other) = owner_and_other();
-    // The other hears nothing of the release, and takes over.
-    let paused = segment.speakers.remove(other).unwrap();
-    segment.tell(owner, Input::Withdraw { vip: VIP });
-    segment.run(ms(200));
-    let told = segment.speakers.remove(owner).unwrap();
-    segment.speakers.insert(other, paused);
-    segment.run(ms(2_000));
-    assert_eq!(segment.owners(VIP), [other]);
-    segment.speakers.insert(owner, told);
-    segment.run(ms(1_500));
-    assert_eq!(segment.owners(VIP), [] as [&str; 0]);
-}
-
-/// Also where it leaves the VIP, and knows of the release from another that reckoned it from a greater claim.
-#[test]
-fn what_is_withdrawn_is_let_go_at_once() {
-    let (mut segment, owner, _) = owner_and_other();
-    segment.tell(owner, Input::Withdraw { vip: VIP });
-    segment.tell(owner, Input::Want { vip: VIP, wish: Wish::default() });
-    segment.run(ms(100));
-    assert_eq!(segment.owners(VIP), [owner]);
-    segment.tell(owner, Input::Unwant { vip: VIP });
-    let epoch = segment.speakers[owner].claims.get(VIP).unwrap().epoch + 1;
-    let release = Claim { vip: VIP, epoch, after: 0, firm: true, state: State::Released, of: None };
-    segment.tell(owner, frame("c", 1, Kind::Beat, vec![release]));
-    assert_eq!(segment.owners(VIP), [owner], "it leaves, and nobody has claimed it");
-    segment.tell(owner, Input::Withdraw { vip: VIP });
-    assert_eq!(segment.owners(VIP), [] as [&str; 0]);
-}
-
-#[test]
 fn vips_are_spread_evenly_among_those_that_start_together() {
     let mut segment = Segment::new(&["a", "b", "c"]);
     for last in 0..30 {
@@ -405,21 +273,6 @@ fn vips_are_spread_evenly_among_those_that_start_together() {
     for (name, speaker) in &segment.speakers {
         assert_eq!(speaker.owned().count(), 10, "{name}");
     }
-}
-
-#[test]
-fn many_claims_go_in_several_frames_and_are_all_learnt_by_a_newcomer() {
-    let mut segment = Segment::new(&["a"]);
-    for number in 0..1_000u32 {
-        let v4 = std::net::Ipv4Addr::from_bits(0xcb00_7100 + number);
-        segment.want(if number % 2 == 0 { v4.into() } else { v4.to_ipv6_compatible().into() });
-    }
-    segment.run(ms(2_000));
-    segment.start("b", 1);
-    segment.run(ms(700));
-    let known: Vec<usize> = segment.speakers["b"].peers().map(|peer| peer.claims).collect();
-    assert_eq!(known, [1_000]);
-    assert!(!segment.speakers["b"].listening(), "the digests agree");
 }
 
 #[test]
@@ -493,15 +346,6 @@ fn a_suspect_answers_at_once() {
 }
 
 #[test]
-fn a_claim_is_repeated_as_its_holders_whoever_that_is() {
-    let me = Holder { speaker: id("a"), boot: 1 };
-    for holder in [Holder { speaker: id("b"), boot: 1 }, Holder { speaker: SpeakerId(0), boot: 0 }] {
-        let claim = Claim { vip: VIP, epoch: 5, after: 0, firm: true, state: State::Held, of: Some(holder) };
-        assert_eq!(Register::of(&claim, me).claim(VIP, me), claim);
-    }
-}
-
-#[test]
 fn what_its_earlier_run_held_is_told_to_a_speaker_and_is_no_peers() {
     let mut segment = Segment::new(&[]);
     segment.start("a", 2);
@@ -519,33 +363,6 @@ fn what_its_earlier_run_held_is_told_to_a_speaker_and_is_no_peers() {
 }
 
 #[test]
-fn a_newcomer_soon_knows_those_that_speak_seldom() {
-    let mut segment = Segment::new(&["a"]);
-    segment.run(ms(2_100));
-    segment.start("b", 1);
-    segment.run(ms(25));
-    assert_eq!(segment.speakers["b"].peers().count(), 1);
-}
-
-#[test]
-fn a_claim_is_in_three_frames() {
-    let mut segment = Segment::new(&["a"]);
-    segment.want(VIP);
-    let mut times = Vec::new();
-    for _ in 0..100 {
-        let a = segment.speakers.get_mut("a").unwrap();
-        segment.now = segment.now.max(a.deadline().unwrap());
-        let now = Now { mono: segment.now, wall: segment.now };
-        for output in a.handle(Input::Timer, now) {
-            if matches!(output, Output::Send(frame) if frame.claims.iter().any(|claim| claim.vip == VIP)) {
-                times.push(segment.now.as_millis());
-            }
-        }
-    }
-    assert_eq!(times, [1_500, 1_540, 1_580]);
-}
-
-#[test]
 fn after_a_pause_it_hears_what_others_claimed_before_it_claims() {
     let (mut segment, owner, other) = owner_and_other();
     let new = IpAddr::from([203, 0, 113, 99]);
@@ -557,33 +374,6 @@ fn after_a_pause_it_hears_what_others_claimed_before_it_claims() {
     segment.speakers.insert(other, paused);
     assert_eq!(segment.run(ms(2_000)), []);
     assert_eq!(segment.owners(new), [owner]);
-}
-
-/// One stands still and hears nothing while another starts anew, and claims what nobody seems to have.
-#[test]
-fn two_that_do_not_know_each_other_soon_compare_what_they_claim() {
-    for phase in 0..100 {
-        let (mut segment, owner, other) = owner_and_other();
-        let paused = segment.speakers.remove(owner).unwrap();
-        segment.start(other, 2);
-        segment.want(VIP);
-        segment.run(ms(3_000 + phase));
-        assert_eq!(segment.owners(VIP), [other]);
-        segment.speakers.insert(owner, paused);
-        segment.run(ms(60));
-        assert_eq!(segment.owners(VIP), [other], "phase {phase}");
-    }
-}
-
-#[test]
-fn a_change_that_was_lost_is_found_by_the_digest() {
-    let (mut segment, owner, other) = owner_and_other();
-    let paused = segment.speakers.remove(other).unwrap();
-    segment.tell(owner, Input::Unwant { vip: VIP });
-    segment.run(ms(2_000));
-    segment.speakers.insert(other, paused);
-    segment.run(ms(1_000));
-    assert_eq!(segment.owners(VIP), [other]);
 }
 
 #[test]

@@ -1,0 +1,102 @@
+//! How claims travel: repeated, in parts, fetched where they are missed, and in whose name.
+
+use super::*;
+
+#[test]
+fn what_is_remembered_of_peers_claims_is_bounded() {
+    let mut segment = Segment::new(&["a"]);
+    let claim = |number: usize| Claim {
+        vip: std::net::Ipv4Addr::from_bits(0xc633_6400 + number as u32).into(),
+        epoch: 1,
+        after: 0,
+        firm: true,
+        state: State::Held,
+        of: None,
+    };
+    for (number, name) in ["b", "c", "d"].into_iter().enumerate() {
+        let claims = (0..MOST_FOREIGN_VIPS).map(|vip| claim(vip + number)).collect();
+        segment.tell("a", frame(name, 1, Kind::Beat, claims));
+    }
+    let a = &segment.speakers["a"];
+    assert_eq!(a.peers().map(|peer| peer.claims).sum::<usize>(), MOST_FOREIGN_CLAIMS);
+    // One of c's claims was for a VIP too many, all of d's were claims too many.
+    assert_eq!(a.ignored(), &BTreeMap::from([(Ignored::TooManyVips, 1 + MOST_FOREIGN_VIPS as u64)]));
+}
+
+#[test]
+fn many_claims_go_in_several_frames_and_are_all_learnt_by_a_newcomer() {
+    let mut segment = Segment::new(&["a"]);
+    for number in 0..1_000u32 {
+        let v4 = std::net::Ipv4Addr::from_bits(0xcb00_7100 + number);
+        segment.want(if number % 2 == 0 { v4.into() } else { v4.to_ipv6_compatible().into() });
+    }
+    segment.run(ms(2_000));
+    segment.start("b", 1);
+    segment.run(ms(700));
+    let known: Vec<usize> = segment.speakers["b"].peers().map(|peer| peer.claims).collect();
+    assert_eq!(known, [1_000]);
+    assert!(!segment.speakers["b"].listening(), "the digests agree");
+}
+
+#[test]
+fn a_claim_is_repeated_as_its_holders_whoever_that_is() {
+    let me = Holder { speaker: id("a"), boot: 1 };
+    for holder in [Holder { speaker: id("b"), boot: 1 }, Holder { speaker: SpeakerId(0), boot: 0 }] {
+        let claim = Claim { vip: VIP, epoch: 5, after: 0, firm: true, state: State::Held, of: Some(holder) };
+        assert_eq!(Register::of(&claim, me).claim(VIP, me), claim);
+    }
+}
+
+#[test]
+fn a_newcomer_soon_knows_those_that_speak_seldom() {
+    let mut segment = Segment::new(&["a"]);
+    segment.run(ms(2_100));
+    segment.start("b", 1);
+    segment.run(ms(25));
+    assert_eq!(segment.speakers["b"].peers().count(), 1);
+}
+
+#[test]
+fn a_claim_is_in_three_frames() {
+    let mut segment = Segment::new(&["a"]);
+    segment.want(VIP);
+    let mut times = Vec::new();
+    for _ in 0..100 {
+        let a = segment.speakers.get_mut("a").unwrap();
+        segment.now = segment.now.max(a.deadline().unwrap());
+        let now = Now { mono: segment.now, wall: segment.now };
+        for output in a.handle(Input::Timer, now) {
+            if matches!(output, Output::Send(frame) if frame.claims.iter().any(|claim| claim.vip == VIP)) {
+                times.push(segment.now.as_millis());
+            }
+        }
+    }
+    assert_eq!(times, [1_500, 1_540, 1_580]);
+}
+
+/// One stands still and hears nothing while another starts anew, and claims what nobody seems to have.
+#[test]
+fn two_that_do_not_know_each_other_soon_compare_what_they_claim() {
+    for phase in 0..100 {
+        let (mut segment, owner, other) = owner_and_other();
+        let paused = segment.speakers.remove(owner).unwrap();
+        segment.start(other, 2);
+        segment.want(VIP);
+        segment.run(ms(3_000 + phase));
+        assert_eq!(segment.owners(VIP), [other]);
+        segment.speakers.insert(owner, paused);
+        segment.run(ms(60));
+        assert_eq!(segment.owners(VIP), [other], "phase {phase}");
+    }
+}
+
+#[test]
+fn a_change_that_was_lost_is_found_by_the_digest() {
+    let (mut segment, owner, other) = owner_and_other();
+    let paused = segment.speakers.remove(other).unwrap();
+    segment.tell(owner, Input::Unwant { vip: VIP });
+    segment.run(ms(2_000));
+    segment.speakers.insert(other, paused);
+    segment.run(ms(1_000));
+    assert_eq!(segment.owners(VIP), [other]);
+}
