@@ -28,4 +28,4 @@ pub mod record;
 pub mod service;
 pub mod watch;
 
-pub use watch::{Change, Names, ObjectName, only, watch, watch_named};
+pub use watch::{Change, Names, ObjectName, only, watch, watch_again, watch_named};

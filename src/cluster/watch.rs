@@ -11,7 +11,7 @@ use kube::{
     core::DeserializeGuard,
     runtime::{
         WatchStreamExt,
-        watcher::{self, Event, watcher},
+        watcher::{self, Event, ListSemantic, watcher},
     },
 };
 use landfall_core::alloc::ServiceKey;
@@ -87,16 +87,59 @@ where
     K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
     P: Send + 'static,
 {
+    let (_, never) = tokio::sync::watch::channel(0);
+    let same = api.clone();
+    watch_again(api, config, (never, move || same.clone()), project).map(|(_, change)| change)
+}
+
+/// As [`watch_named`], each change with the version of its object (0: it has none), and begun anew whenever `again` changes, by
+/// what `anew` gives and with a list that is no older than that moment: what a watch that is stuck has missed is told then.
+pub fn watch_again<K, P>(
+    api: Api<DeserializeGuard<K>>,
+    config: watcher::Config,
+    (again, anew): (tokio::sync::watch::Receiver<u64>, impl Fn() -> Api<DeserializeGuard<K>> + Send + 'static),
+    project: impl Fn(&ArcStr, K) -> P + Send + 'static,
+) -> impl Stream<Item = (u64, Change<P>)> + Send
+where
+    K: Resource<DynamicType = ()> + DeserializeOwned + Clone + Debug + Send + Sync + 'static,
+    P: Send + 'static,
+{
+    let config = config.timeout(WATCH_SECONDS);
+    let newest = watcher::Config { list_semantic: ListSemantic::MostRecent, ..config.clone() };
+    let first = watcher(api, config).default_backoff().boxed();
+    let anew = move || watcher(anew(), newest.clone()).default_backoff().boxed();
+    let events = stream::unfold((first, again, anew), async |(mut events, mut again, anew)| {
+        let event = loop {
+            tokio::select! {
+                event = events.next() => break event?,
+                Ok(()) = again.changed() => events = anew(),
+            }
+        };
+        Some((event, (events, again, anew)))
+    });
     let mut names = Names::default();
-    watcher(api, config.timeout(WATCH_SECONDS)).default_backoff().flat_map(move |event| {
+    events.flat_map(move |event| {
         stream::iter(match event {
-            Ok(event) => names.changes(event, &project),
+            Ok(event) => {
+                let version = version(&event);
+                names.changes(event, &project).into_iter().map(|change| (version, change)).collect()
+            }
             Err(error) => {
                 warn!(kind = %K::kind(&()), %error, "watch failed, will be retried");
                 Vec::new()
             }
         })
     })
+}
+
+/// The version of the object that an event is about. They can be compared among the objects of a cluster (KEP-5504).
+fn version<K: Resource<DynamicType = ()>>(event: &Event<DeserializeGuard<K>>) -> u64 {
+    match event {
+        Event::InitApply(guard) | Event::Apply(guard) | Event::Delete(guard) => {
+            guard.meta().resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0)
+        }
+        Event::Init | Event::InitDone => 0,
+    }
 }
 
 /// The names that were shown, to find what is missing from a new list. Each as `namespace/name`: there are thousands.

@@ -5,13 +5,14 @@
 //! server is away the last table stays in force.
 
 mod inputs;
-mod memory;
+mod recall;
 mod scope;
 #[cfg(test)]
 pub(super) mod tests;
+mod text;
 
 pub use inputs::{Inputs, Seen};
-pub use memory::Unreadable;
+pub use text::Unreadable;
 
 use crate::cluster::node::Exclusion;
 use landfall_core::{

@@ -1,18 +1,18 @@
-//! What the watches tell becomes tables for the LAN task; and while they tell nothing at a start, what is remembered does.
+//! What the watches tell becomes tables for the LAN task; and where they tell nothing at a start, what was known last does.
 //!
 //! ```text
-//!  watches ──► Inputs ────────────► Desired ──► LAN task
-//!                │ within seconds      ▲
-//!                └─► Memory ───────────┘ at a start, while the API server says nothing
+//!  watches ──► Inputs ─────────────► Desired ──► LAN task
+//!               │  ▲ at a start, while the API server says nothing
+//!    in seconds └─► LastKnown
 //! ```
 
 use super::{
-    Watches,
     desired::{Desired, Inputs, Seen},
-    memory::Memory,
+    last_known::LastKnown,
+    watches::Watches,
 };
 use futures::{FutureExt, StreamExt};
-use std::{sync::Arc, time::Duration};
+use std::{future::pending, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     time::{Instant, sleep_until},
@@ -21,68 +21,83 @@ use tracing::{debug, warn};
 
 /// Changes that are taken in before the table is made anew.
 const BATCH: usize = 1024;
-/// How long the API server may say nothing at a start before what is remembered is gone by.
-const PATIENCE: Duration = Duration::from_millis(700);
+/// How long the API server may say nothing at a start,
+const SILENCE: Duration = Duration::from_millis(700);
+/// and how long it may take to tell everything, before what was known last is gone by.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Feeds the LAN task, for as long as there are watches. A burst of changes makes one table.
-pub async fn follow(mut watches: Watches, wanted: watch::Sender<Option<Arc<Desired>>>, mut memory: Memory) {
-    let mut inputs = Inputs::default();
-    let mut recalled = memory.recall().await;
-    let mut silent = Instant::now() + PATIENCE;
+/// Feeds the LAN task with tables, and with the newest version that they are made of, for as long as there are watches. A burst of
+/// changes makes one table.
+pub async fn follow(
+    mut watches: Watches,
+    (wanted, told): (watch::Sender<Option<Arc<Desired>>>, watch::Sender<u64>),
+    mut known: LastKnown,
+) {
+    let (mut inputs, mut newest) = (Inputs::default(), 0);
+    let latest = Instant::now() + PATIENCE;
+    let mut recall = Some(Instant::now() + SILENCE);
     loop {
         tokio::select! {
-            seen = watches.next() => {
-                let mut next = Some(seen);
+            next = watches.next() => {
+                let mut next = Some(next);
                 for _ in 0..BATCH {
-                    let Some(seen) = next else { break };
-                    let Some(seen) = seen else { return };
-                    match (&seen, &mut recalled) {
-                        (Seen::DataPath(verdict), Some(recalled)) => recalled.apply(Seen::DataPath(*verdict)),
-                        (Seen::DataPath(_), None) => {}
-                        _ => silent = Instant::now() + PATIENCE,
+                    let Some(told) = next else { break };
+                    let Some((version, seen)) = told else { return };
+                    newest = newest.max(version);
+                    if !matches!(seen, Seen::DataPath(_)) {
+                        recall = recall.map(|_| latest.min(Instant::now() + SILENCE));
                     }
                     inputs.apply(seen);
                     next = watches.next().now_or_never();
                 }
+                if inputs.is_told() {
+                    recall = None;
+                }
             }
-            () = sleep_until(silent), if recalled.is_some() && silent > Instant::now() => {}
-            () = memory.due() => {
-                memory.write(&inputs).await;
+            () = at(recall) => {
+                recall = None;
+                if let Some((last, age)) = known.read().await {
+                    inputs.recall(last);
+                    warn!(?age, missing = ?inputs.missing(), "the API server does not tell: what was known last is gone by");
+                }
+            }
+            () = known.due() => {
+                known.write(&inputs);
                 continue;
             }
         }
-        if let Some(desired) = inputs.desired() {
-            recalled = None;
-            if tell(&wanted, desired) {
-                memory.changed();
+        let Some(desired) = inputs.desired() else {
+            debug!(missing = ?inputs.missing(), "there is no table yet");
+            continue;
+        };
+        let is_changed = wanted.send_if_modified(|old| {
+            let is_changed = old.as_deref() != Some(&desired);
+            if is_changed {
+                *old = Some(Arc::new(desired));
             }
-        } else if let Some(desired) = recalled.as_ref().filter(|_| silent <= Instant::now()).and_then(Inputs::desired) {
-            let vips = desired.vips.len();
-            if tell(&wanted, desired) {
-                warn!(vips, "the API server says nothing: what was wanted last is announced");
-            }
-        } else {
-            debug!(missing = ?inputs.missing(), "nothing is announced yet");
+            is_changed
+        });
+        if is_changed {
+            known.changed();
+        }
+        if inputs.is_told() {
+            told.send_if_modified(|version| std::mem::replace(version, newest) != newest);
         }
     }
 }
 
-/// Hands a table over, unless it is as the one before.
-fn tell(wanted: &watch::Sender<Option<Arc<Desired>>>, desired: Desired) -> bool {
-    wanted.send_if_modified(|old| {
-        let changed = old.as_deref() != Some(&desired);
-        if changed {
-            *old = Some(Arc::new(desired));
-        }
-        changed
-    })
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => pending().await,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::speaker::desired::tests::{POOL, all};
-    use futures::stream;
+    use crate::speaker::desired::tests::{POOL, all, data_path};
+    use futures::{Stream, stream};
     use std::{net::IpAddr, path::Path};
     use tokio::time::timeout;
 
@@ -90,45 +105,62 @@ mod tests {
     const KEPT: &str = "198.51.100.100";
     const NEW: &str = "198.51.100.101";
 
-    /// Follows these, and nothing afterwards.
-    fn start(seen: impl IntoIterator<Item = Seen>, folder: &Path) -> watch::Receiver<Option<Arc<Desired>>> {
-        let seen: Vec<Seen> = seen.into_iter().collect();
-        let (wanted, told) = watch::channel(None);
-        let watches: [_; 1] = [stream::iter(seen).chain(stream::pending()).boxed()];
-        tokio::spawn(follow(watches.into_iter().collect(), wanted, Memory::new(folder.to_owned())));
-        told
+    type Tables = watch::Receiver<Option<Arc<Desired>>>;
+
+    /// Follows these.
+    fn start(seen: impl Stream<Item = Seen> + Send + 'static, folder: &Path) -> (Tables, watch::Receiver<u64>) {
+        let ((wanted, tables), (told, version)) = (watch::channel(None), watch::channel(0));
+        let watches = [seen.map(|seen| (7, seen)).boxed()].into_iter().collect();
+        let known = LastKnown::new(folder);
+        tokio::spawn(follow(watches, (wanted, told), known));
+        (tables, version)
     }
 
-    async fn first(told: &mut watch::Receiver<Option<Arc<Desired>>>) -> Vec<IpAddr> {
-        let told = timeout(LONG, told.wait_for(Option::is_some)).await.unwrap().unwrap();
-        told.as_ref().unwrap().vips.keys().copied().collect()
+    /// Nothing comes afterwards.
+    fn only(seen: impl IntoIterator<Item = Seen>) -> impl Stream<Item = Seen> {
+        stream::iter(seen.into_iter().collect::<Vec<_>>()).chain(stream::pending())
     }
 
-    /// Waits until a file is there.
-    async fn written(folder: &Path) {
-        let is_there = async {
-            while !folder.join("wanted.json").exists() {
+    /// Waits for a table of this VIP alone.
+    async fn wait_table(tables: &mut Tables, vip: &str) {
+        let vip: IpAddr = vip.parse().unwrap();
+        let is_it = |table: &Option<Arc<Desired>>| table.as_ref().is_some_and(|table| table.vips.keys().eq([&vip]));
+        timeout(LONG, tables.wait_for(is_it)).await.unwrap().unwrap();
+    }
+
+    /// A folder in which a speaker has written that [`KEPT`] was wanted.
+    async fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut tables, mut version) = start(only(all(POOL, KEPT)), folder.path());
+        wait_table(&mut tables, KEPT).await;
+        timeout(LONG, version.wait_for(|version| *version == 7)).await.unwrap().unwrap();
+        let is_written = async {
+            while !folder.path().join("last-known.json").exists() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(LONG, is_there).await.unwrap();
+        timeout(LONG, is_written).await.unwrap();
+        folder
     }
 
     #[tokio::test]
     async fn what_was_wanted_last_is_wanted_where_the_api_server_says_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut before = start(all(POOL, KEPT), folder.path());
-        assert_eq!(first(&mut before).await, [KEPT.parse::<IpAddr>().unwrap()]);
-        written(folder.path()).await;
-        let mut after = start([Seen::DataPath(Ok(()))], folder.path());
-        assert_eq!(first(&mut after).await, [KEPT.parse::<IpAddr>().unwrap()]);
+        let folder = folder().await;
+        let (mut tables, version) = start(only([data_path()]), folder.path());
+        wait_table(&mut tables, KEPT).await;
+        assert_eq!(*version.borrow(), 0, "nothing was seen");
     }
 
     #[tokio::test]
-    async fn what_it_says_goes_before_that() {
-        let folder = tempfile::tempdir().unwrap();
-        first(&mut start(all(POOL, KEPT), folder.path())).await;
-        written(folder.path()).await;
-        assert_eq!(first(&mut start(all(POOL, NEW), folder.path())).await, [NEW.parse::<IpAddr>().unwrap()]);
+    async fn what_it_says_goes_before_that_then_and_later() {
+        let folder = folder().await;
+        wait_table(&mut start(only(all(POOL, NEW)), folder.path()).0, NEW).await;
+        let (later, comes) = tokio::sync::mpsc::unbounded_channel();
+        let comes = stream::unfold(comes, async |mut comes| Some((comes.recv().await?, comes)));
+        let folder = self::folder().await;
+        let (mut tables, _) = start(stream::iter([data_path()]).chain(comes), folder.path());
+        wait_table(&mut tables, KEPT).await;
+        all(POOL, NEW).for_each(|seen| later.send(seen).unwrap());
+        wait_table(&mut tables, NEW).await;
     }
 }

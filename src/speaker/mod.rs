@@ -2,11 +2,13 @@
 //! answers.
 //!
 //! ```text
-//!  keys ───────────────────────────────────────┐
-//!  watches, data_path ─► desired (Inputs → Desired) ─► lan (links, segments, elections) ─► frames
-//!   └─► memory ───────────────┘                        └─► record ─► API server
+//!  keys ───────────────────────────────────────────┐
+//!  watches, data_path ─► follow (Inputs → Desired) ─► lan (links, segments, elections) ─► frames
+//!     ▲                     └► last_known             ├─► record ─► API server
+//!     └──────── others have seen newer objects ───────┘
 //! ```
-//! * [`desired`] and [`eligibility`], both pure, say which VIPs this node may answer for, and why not.
+//! * [`desired`] and [`eligibility`], both pure, say which VIPs this node may answer for, and why not; `follow` feeds them.
+//! * `last_known` is for a start while the API server is away.
 //! * [`lan`] owns everything that touches the LAN, on a thread of its own; [`segment`] is one interface's part of it. What is said
 //!   to whom is decided in `landfall_core`: its `responder` and `announcer`.
 
@@ -18,25 +20,22 @@ mod follow;
 pub mod holdings;
 pub mod keys;
 pub mod lan;
-mod memory;
+mod last_known;
 pub mod metrics;
 mod reasons;
 pub mod segment;
+mod watches;
 
 use crate::cluster::{
-    self,
-    accepted::Accepted,
-    client, endpoints, names, node, only,
+    client, names,
     record::{Record, RecordWriter},
-    service,
 };
 use crate::ops::metrics::MetricsArgs;
 use anyhow::Context;
 use desired::Seen;
-use futures::{Stream, StreamExt, stream::SelectAll};
-use kube::{Api, Client, runtime::watcher};
+use futures::StreamExt;
 use landfall_core::wire::{datagram, heartbeat::SpeakerName};
-use std::{path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -72,8 +71,8 @@ pub struct SpeakerArgs {
     #[arg(long, value_name = "PORT", default_value_t = datagram::PORT)]
     pub heartbeat_port: u16,
     /// Where it keeps what is wanted, for a start while the API server is away; empty: nowhere
-    #[arg(long, value_name = "FOLDER", default_value = memory::FOLDER)]
-    pub memory: PathBuf,
+    #[arg(long, value_name = "FOLDER", default_value = last_known::FOLDER)]
+    pub last_known: PathBuf,
     /// Where its metrics are to be read
     #[command(flatten)]
     pub metrics: MetricsArgs,
@@ -90,12 +89,25 @@ pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<
     let data_path = data_path::verdicts(&args.kube_proxy_healthz)?;
     let (figures, latest) = watch::channel(Arc::default());
     args.metrics.serve(metrics::Latest(latest)).await?;
-    let client = client::connect(&client::find().await?)?;
+    let config = client::find().await?;
+    let client = client::connect(&config)?;
     let (wanted, desired) = watch::channel(None);
     let (record, mut reported) = watch::channel(Record::default());
 
     let (keyring, keys) = watch::channel(keys::Keyring::default());
-    let setup = lan::Setup { speaker, keys, port: args.heartbeat_port, desired, record, figures, leave: leave.clone() };
+    let (told, seen) = watch::channel(0);
+    let (behind, again) = watch::channel(0);
+    let setup = lan::Setup {
+        speaker,
+        keys,
+        port: args.heartbeat_port,
+        desired,
+        seen,
+        behind,
+        record,
+        figures,
+        leave: leave.clone(),
+    };
     let (ended, mut lan_ended) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("lan".into()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -104,9 +116,9 @@ pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<
         let _ = ended.send(result);
     })?;
 
-    let mut seen = watches(&client, &args);
-    seen.push(data_path.map(Seen::DataPath).boxed());
-    let follow = follow::follow(seen, wanted, memory::Memory::new(args.memory.clone()));
+    let mut watches = watches::watches(&config, &client, &args, &again);
+    watches.push(data_path.map(|verdict| (0, Seen::DataPath(verdict))).boxed());
+    let follow = follow::follow(watches, (wanted, told), last_known::LastKnown::new(&args.last_known));
     let mut writer = RecordWriter::new(client.clone(), &args.node_name);
     let write = write_record(&mut writer, &mut reported);
     tokio::select! {
@@ -130,28 +142,6 @@ pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<
             Ok(())
         }
     }
-}
-
-type Watches = SelectAll<Pin<Box<dyn Stream<Item = Seen> + Send>>>;
-
-/// Everything that a speaker reads, from the API server's cache: it serves the same objects to many nodes.
-fn watches(client: &Client, args: &SpeakerArgs) -> Watches {
-    let cached = watcher::Config::default().any_semantic();
-    let services = cluster::watch(Api::all(client.clone()), cached.clone(), service::Announced::new);
-    let here = args.node_name.clone();
-    let slices =
-        cluster::watch(Api::all(client.clone()), cached, move |slice| endpoints::LocalEndpoints::new(slice, &here));
-    let own = only(&args.node_name).any_semantic();
-    let node = cluster::watch(Api::all(client.clone()), own, node::Node::new);
-    let maps = Api::namespaced(client.clone(), &args.namespace);
-    let accepted = cluster::watch(maps, only(names::ACCEPTED).any_semantic(), Accepted::new);
-
-    let mut all = Watches::new();
-    all.push(services.map(Seen::Service).boxed());
-    all.push(slices.map(Seen::Slice).boxed());
-    all.push(node.map(Seen::Node).boxed());
-    all.push(accepted.map(Seen::Accepted).boxed());
-    all
 }
 
 /// Writes the record when it changes, at most once a second; what changed meanwhile is in the next write.

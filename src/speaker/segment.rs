@@ -64,6 +64,8 @@ pub enum Change {
     Foreign,
     /// It is answered for from another MAC than before, or heard again: it is to be announced again.
     Moved(IpAddr),
+    /// Others have seen this version of an object, and this speaker has not.
+    Behind(u64),
     /// A speaker with this one's name is heard.
     Namesake {
         /// Its boot id.
@@ -355,6 +357,11 @@ impl Segment {
         self.election.is_isolated()
     }
 
+    /// The watches have seen this version.
+    pub fn see(&mut self, version: u64, now: Now) -> Vec<Change> {
+        if self.election.seen() < version { self.elect(Input::Seen(version), now) } else { Vec::new() }
+    }
+
     /// Does what is due by now.
     pub fn run(&mut self, now: Now) -> Vec<Change> {
         let mut changes = Vec::new();
@@ -441,6 +448,7 @@ impl Segment {
                     }
                     changes.push(Change::Released(vip));
                 }
+                Output::Behind { version } => changes.push(Change::Behind(version)),
                 Output::Drained => self.drained = true,
             }
         }

@@ -6,7 +6,7 @@ use crate::{
     sight::host,
 };
 use anyhow::ensure;
-use landfall_sandbox::wait_for;
+use landfall_sandbox::{PodSpec, wait_for};
 use std::net::IpAddr;
 
 const FRONT: &str = "pools:
@@ -125,4 +125,34 @@ fn an_announcement_may_be_for_some_services_only_and_ignore_the_label_that_exclu
     // Labels that come later count at once.
     lab.apply(&[of_tier("front", "back")]);
     lab.owner(unseen);
+}
+
+/// Nothing comes any more over the connections to the API server that the speaker on this node has, and nobody tells it.
+fn freeze_connections(lab: &Lab, node: &str) {
+    let (host, pid) = (lab.sandbox.node(node).unwrap(), lab.speaker(node).pid().unwrap());
+    let all = host.exec(&["ss", "-Htnp", "state", "established", "dport = :6443"]).unwrap();
+    let own = all.lines().filter(|line| line.contains(&format!("pid={pid},")));
+    let ports: Vec<&str> = own.filter_map(|line| line.split_whitespace().nth(2)?.rsplit(':').next()).collect();
+    assert!(ports.len() >= 2, "it has fewer connections than watches: {all}");
+    let chain = "type filter hook input priority -300";
+    let rule = format!("tcp sport 6443 tcp dport {{ {} }} drop", ports.join(", "));
+    host.exec(&["nft", &format!("table inet frozen {{ chain input {{ {chain}; {rule}; }} }}")]).unwrap();
+}
+
+#[test]
+fn an_owner_whose_watches_are_stuck_hands_over_since_others_have_seen_more() {
+    let lab = Lab::up();
+    lab.apply(&[service("web")]);
+    let vip = lab.address("web");
+    let owner = lab.owner(vip);
+    let other = lab.landfall.speakers().keys().find(|node| **node != owner).unwrap().clone();
+    lab.wait_heard(&owner, &other);
+    freeze_connections(&lab, &owner);
+    // From now on only a node with a pod may answer.
+    lab.sandbox.add_pod(&PodSpec::nginx("web").on(&other)).unwrap();
+    let local = r#"{"spec": {"externalTrafficPolicy": "Local"}}"#;
+    lab.sandbox.kubectl(&["patch", "service", "web", "-p", local]).unwrap();
+    lab.wait_owner(vip, |node| *node == other);
+    let log = lab.speaker(&owner).log();
+    assert!(log.contains("the watches are begun anew"), "{log}");
 }

@@ -219,12 +219,12 @@ impl Lab {
     }
 
     /// Waits until every speaker would know of this address, should it start while the API server is away.
-    pub fn wait_remembered(&self, vip: IpAddr) {
+    pub fn wait_known(&self, vip: IpAddr) {
         let vip = format!("\"{vip}\"");
         for node in self.landfall.speakers().keys() {
-            wait_for(&format!("{node} to remember {vip}"), PATIENCE, || {
-                let text = fs::read_to_string(self.landfall.memory(node).join("wanted.json"))?;
-                ensure!(text.contains(&vip), "it remembers {text}");
+            wait_for(&format!("{node} to keep {vip}"), PATIENCE, || {
+                let text = fs::read_to_string(self.landfall.last_known(node).join("last-known.json"))?;
+                ensure!(text.contains(&vip), "it keeps {text}");
                 Ok(())
             })
             .unwrap();

@@ -105,7 +105,7 @@ fn speakers_that_start_while_the_api_server_is_away_answer_for_what_was_wanted_l
     lab.apply(&[service("gone")]);
     let gone = lab.address("gone");
     lab.wait_owner(gone, |_| true);
-    lab.wait_remembered(gone);
+    lab.wait_known(gone);
     lab.landfall.speakers().values().for_each(|speaker| speaker.kill());
     lab.delete(&["service", "gone"]);
     lab.api_server().kill();

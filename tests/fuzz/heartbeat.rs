@@ -23,15 +23,13 @@ fn frame(kind: Kind) -> Frame {
     let holder = Holder { speaker: SpeakerId(8), boot: 9 };
     Frame {
         cluster: 1,
-        speaker: SpeakerName::new("node-1").expect("it is a node's name"),
         boot: 2,
         counter: 3,
-        draining: false,
         listening: true,
         interval: Duration::from_millis(100),
-        lateness: Duration::ZERO,
         digest: 4,
-        challenge: 5,
+        seen: 5,
+        challenge: 6,
         weights: if kind == Kind::Beat { vec![0, 10] } else { Vec::new() },
         kind,
         heard: vec![Heard { speaker: SpeakerId(7), age: Duration::from_millis(5) }],
@@ -42,6 +40,7 @@ fn frame(kind: Kind) -> Frame {
             claim(IPV4, 0, State::Vacant, Some(holder)),
             claim(IPV6, 0, State::Released, None),
         ],
+        ..Frame::new(SpeakerName::new("node-1").expect("it is a node's name"))
     }
 }
 

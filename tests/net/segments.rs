@@ -4,7 +4,7 @@ use crate::{
     lan::{LONG, Lan},
     speaking::{Speaking, VIP, owns, speaking},
 };
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use landfall::cluster::record::Record;
 use landfall_sandbox::wait_for;
 
@@ -40,7 +40,7 @@ fn nodes_on_different_lans_each_answer_on_their_own() {
                 owns(record, "eth0") && peers(record, "eth0") == 0
             });
         }
-        [&here, &there].map(assert_one_answers);
+        [&here, &there].into_iter().for_each(assert_one_answers);
     });
 }
 
@@ -54,7 +54,7 @@ fn a_node_on_two_lans_answers_on_one_and_shares_the_other() {
             owns(record, "eth0") && peers(record, "eth0") == 0 && peers(record, "eth1") == 1
         });
         let owner = the_owner([(&*both, "eth1"), (&*one, "eth0")]);
-        [&own, &shared].map(assert_one_answers);
+        [&own, &shared].into_iter().for_each(assert_one_answers);
 
         let before = both.record().interfaces["eth0"].clone();
         shared.switch.ip(&format!("link set {} down", ["second", "node"][owner]));

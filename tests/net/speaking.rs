@@ -121,7 +121,18 @@ pub fn speaking_with(hosts: &[(&str, &Host, Keyring)], judge: impl FnOnce(&mut [
             let (figures, _) = watch::channel(Arc::default());
             let (_, keys) = watch::channel(keyring.clone());
             let speaker = SpeakerName::new(*name).unwrap();
-            let setup = Setup { speaker, keys, port: datagram::PORT, desired, record, figures, leave: leave.clone() };
+            let ((_, seen), (behind, _)) = (watch::channel(0), watch::channel(0));
+            let setup = Setup {
+                speaker,
+                keys,
+                port: datagram::PORT,
+                desired,
+                seen,
+                behind,
+                record,
+                figures,
+                leave: leave.clone(),
+            };
             scope.spawn(move || host.block_on(async move || run(setup).await.unwrap()));
             let mut speaking = Speaking { inputs: Inputs::default(), wanted, reported };
             speaking.see(first(name));

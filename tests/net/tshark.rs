@@ -202,20 +202,12 @@ fn wireshark_reads_our_neighbour_discovery() {
 fn wireshark_sees_a_heartbeat_as_ethernet_with_data() {
     let beat = heartbeat::Frame {
         cluster: 1,
-        speaker: SpeakerName::new("n").unwrap(),
         boot: 2,
         counter: 3,
-        draining: false,
-        listening: false,
-        interval: Duration::from_millis(100),
-        lateness: Duration::ZERO,
         digest: 4,
         challenge: 5,
-        weights: Vec::new(),
-        kind: Kind::Beat,
-        heard: Vec::new(),
-        echoes: Vec::new(),
-        claims: Vec::new(),
+        interval: Duration::from_millis(100),
+        ..heartbeat::Frame::new(SpeakerName::new("n").unwrap())
     };
     let ask = heartbeat::Frame { kind: Kind::Ask { suspect: SpeakerId(5) }, ..beat.clone() };
     let common = [

@@ -42,6 +42,8 @@ pub enum Input {
     Vouched(SpeakerId),
     /// [`Election::deadline`](super::Election::deadline) has passed. Early, late and needless calls do no harm.
     Timer,
+    /// This speaker has seen this version of an object that all speakers watch, and what follows from it was told before.
+    Seen(u64),
     /// This speaker can answer for the VIP here. Again for a VIP that it already can: only the wish changes.
     Want {
         /// The VIP.
@@ -87,6 +89,11 @@ pub enum Output {
         suspect: SpeakerId,
         /// For which VIP.
         vip: IpAddr,
+    },
+    /// Others have seen a version for a while that this speaker has not: its watches are to be begun anew.
+    Behind {
+        /// Which.
+        version: u64,
     },
     /// Answer for the VIP from now on, and announce it.
     Acquire {

@@ -9,6 +9,8 @@ use super::{Acquired, Duty, Election, Mine, Output, Register, Tier, Unheard, has
 use crate::wire::heartbeat::{SpeakerId, SpeakerName, State};
 use std::{cmp::Ordering, collections::BTreeSet, net::IpAddr, time::Duration};
 
+/// For so many greater weights at most it is allowed that they learn later.
+const MOST_LATER: u32 = 3;
 /// A VIP that nobody ever owned has no client yet, so speakers above their share let the others go first for longer.
 const NEW_VIP_PATIENCE: u32 = 2;
 
@@ -191,7 +193,7 @@ impl Election {
         // A death all find out together; a new run shows itself to each in an exchange of its own, to some later by this.
         let later = if self.is_restarted(address) { self.timing.repeat + self.timing.slot } else { Duration::ZERO };
         (first + self.turns(rivals.preferred)) * (1 + self.patience(address))
-            + later * ahead
+            + later * ahead.min(MOST_LATER)
             + self.turns(rivals.before)
     }
 

@@ -25,6 +25,7 @@ impl Election {
         let news = self.peers.hear((sender.speaker, way), &frame, &self.timing, self.now.mono)?;
         self.came(sender, way);
         self.affirm_soon();
+        self.freshness.hear(frame.seen, &self.timing, self.now.mono);
         match news {
             News::Known => {}
             News::New => {
@@ -116,7 +117,7 @@ impl Election {
                     peer.claims.apply(*claim);
                 }
             }
-            Some(holder) if holder == self.holder() => return,
+            Some(holder) if holder == self.holder() => return self.deny(claim),
             // A live owner leaves by its own word alone.
             Some(holder) if claim.state != State::Held && self.peers.answers(holder) => return,
             // Another run of this speaker is over, and a speaker is no peer of its own.
@@ -126,6 +127,18 @@ impl Election {
             Some(_) => {}
         }
         self.offer(claim.vip, Register::of(claim, sender));
+    }
+
+    /// Others say that this speaker holds a VIP. Where it does not, and has said nothing greater, it says so: else nobody would
+    /// answer for as long as it lives.
+    fn deny(&mut self, claim: &Claim) {
+        let mut word = Register::of(claim, self.holder());
+        word.state = State::Vacant;
+        let is_news = self.vips.get(&claim.vip).and_then(|vip| vip.register).is_none_or(|register| register < word);
+        if claim.state.answers() && !self.owns(claim.vip) && is_news {
+            self.offer(claim.vip, word);
+            self.say(claim.vip, word);
+        }
     }
 
     /// Whether one more claim of that peer's can be remembered, or it needs no more room than before.
@@ -213,7 +226,7 @@ impl Election {
         let unclaimed: Vec<IpAddr> = self
             .vips
             .iter()
-            .filter(|(_, vip)| vip.changed + self.timing.silenced <= now)
+            .filter(|(_, vip)| vip.changed + self.timing.unclaimed <= now)
             .filter_map(|(address, vip)| Some((*address, vip.register.filter(|register| self.held(register))?.holder)))
             .filter(|(address, holder)| known(holder.speaker).is_some_and(|peer| peer.claims.get(*address).is_none()))
             .map(|(address, _)| address)

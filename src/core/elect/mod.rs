@@ -8,6 +8,7 @@
 //!                └► claims (registers) ─┴► contention ─► Acquire, Release
 //!  Want, Unwant, Withdraw, Drain ─► leave ─┘     │
 //!  Timer ─► everything that is due               └► speak ─► Send
+//!  Seen ─► freshness (are our watches behind) ─► Behind
 //! ```
 //! The caller feeds all frames that have already arrived before it calls with [`Input::Timer`], and before it answers
 //! any ARP after a pause: what others claimed meanwhile is then known first.
@@ -17,6 +18,7 @@ mod claims;
 mod contention;
 mod dispute;
 mod evidence;
+mod freshness;
 pub mod hash;
 mod hear;
 mod lateness;
@@ -102,6 +104,7 @@ pub struct Election {
     proofs: proof::Proofs,
     lateness: lateness::Lateness,
     evidence: evidence::Evidence,
+    freshness: freshness::Freshness,
     /// How much this speaker is preferred.
     weights: Vec<u16>,
     vips: BTreeMap<IpAddr, Vip>,
@@ -126,6 +129,7 @@ impl Election {
             proofs: proof::Proofs::new(id, identity.boot),
             lateness: lateness::Lateness::default(),
             evidence: evidence::Evidence::new(now.mono),
+            freshness: freshness::Freshness::default(),
             identity,
             now,
             listen_until: now.mono + timing.listen,
@@ -164,6 +168,7 @@ impl Election {
             Input::Reached => self.reached(),
             Input::NoGateway => self.forget_gateway(),
             Input::Vouched(speaker) => self.vouched(speaker),
+            Input::Seen(version) => self.freshness.see(version),
             Input::Want { vip, wish } => self.want(vip, wish),
             Input::Weigh(weights) => self.weigh(weights),
             Input::Unwant { vip } => self.unwant(vip),
@@ -193,6 +198,7 @@ impl Election {
             Some(self.speech.due()),
             Some(self.sweep),
             self.evidence_due(),
+            self.freshness.deadline(),
             self.listened(),
         ]
         .into_iter()
@@ -231,6 +237,11 @@ impl Election {
     /// Whether a silent speaker is being asked.
     pub fn is_asking(&self) -> bool {
         self.peers.iter().any(|(_, peer)| matches!(peer.life, Life::Suspect { .. }))
+    }
+
+    /// The newest version of an object that this speaker has seen, or asked for.
+    pub fn seen(&self) -> u64 {
+        self.freshness.seen()
     }
 
     /// How many frames it has said.
@@ -276,6 +287,8 @@ impl Election {
         self.proofs.run(self.now.mono);
         self.run_evidence();
         let now = self.now.mono;
+        let behind = self.freshness.run(&self.timing, now);
+        self.out.extend(behind.map(|version| Output::Behind { version }));
         if self.sweep <= now {
             self.sweep = now + SWEEP;
             self.drop_unclaimed();

@@ -10,9 +10,13 @@ use std::{
 /// The most speakers that one segment may have.
 const MOST_PEERS: usize = 1024;
 
-/// How many frames are remembered to tell who misses them,
+/// How many frames are remembered at least to tell who misses them, where others speak seldom,
 const SAID: usize = 32;
-/// and how many of other speakers' a deaf one has missed in a row.
+/// how many at most, where they speak often: a segment carries no more in that time,
+const MOST_SAID: usize = 1024;
+/// and how long those: a silence that makes deaf, all lateness, and a beat.
+const SAID_FOR: Duration = Duration::from_millis(800);
+/// How many of other speakers' a deaf one has missed in a row.
 const MISSED: usize = 5;
 
 /// What is thought of a peer.
@@ -292,7 +296,9 @@ impl Peers {
             self.peers.insert(id, Peer { previous, ..Peer::new(frame.boot, frame.interval, now) });
         }
         let misses = !frame.listening && self.misses(id, frame, timing, now);
-        if self.said.len() == SAID {
+        while self.said.len() >= SAID
+            && (self.said.len() >= MOST_SAID || self.said.front().is_some_and(|(at, _)| *at + SAID_FOR < now))
+        {
             self.said.pop_front();
         }
         self.said.push_back((now, id));
@@ -324,11 +330,14 @@ impl Peers {
     /// Whether `id` hears nothing of what third speakers say, by its own list of whom it hears. Where frames are late it may have
     /// heard the same ones sooner, and not yet those that came to this speaker just now.
     fn misses(&self, id: SpeakerId, frame: &Frame, timing: &Timing, now: Duration) -> bool {
-        let slack = timing.slack(frame.lateness, self.late);
         let newest = frame.heard.iter().map(|heard| heard.age).min();
+        if newest.is_some_and(|age| age < timing.beat * timing.silence_tenths / 10) {
+            return false;
+        }
+        let slack = timing.slack(frame.lateness, self.late);
         let since = newest.map_or(Duration::ZERO, |age| now.saturating_sub(age)) + slack;
         let missed = self.said.iter().filter(|(at, by)| *at > since && *at + slack <= now && *by != id).count();
-        newest.is_none_or(|age| age >= timing.beat * timing.silence_tenths / 10) && missed >= MISSED
+        missed >= MISSED
     }
 
     /// Takes another's word that `id` spoke `age` ago.

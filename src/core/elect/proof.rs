@@ -124,6 +124,11 @@ impl Proofs {
         self.owed.values().all(|owed| owed.left == 0)
     }
 
+    /// Whether `id` is owed an echo that it has not been sent yet.
+    pub fn is_unsaid(&self, id: SpeakerId, timing: &Timing) -> bool {
+        self.owed.get(&id).is_some_and(|owed| owed.left == timing.repeats)
+    }
+
     /// Whether somebody was asked just now for what would make it known.
     pub fn is_waiting(&self) -> bool {
         self.owed.values().any(|owed| owed.wanted && owed.times == 0)

@@ -114,7 +114,7 @@ impl Election {
     pub(super) fn speak(&mut self) {
         let now = self.now.mono;
         // Who does not know this speaker yet would not listen to its question: the echo goes first.
-        let is_introduced = self.speech.fetches.is_empty() || self.proofs.is_clear();
+        let is_introduced = !self.speech.fetches.iter().any(|peer| self.proofs.is_unsaid(*peer, &self.timing));
         if self.speech.hurry || !is_introduced || self.speech.next_beat <= now {
             self.beat();
         }
@@ -142,9 +142,11 @@ impl Election {
             *left > 0
         });
         let mut claims = claims.into_iter().peekable();
+        // Frames overtake each other: who gets a later one alone would take this speaker for deaf if it listed nobody.
+        let newest: Vec<Heard> = heard.iter().copied().min_by_key(|heard| heard.age).into_iter().collect();
         let mut first = Some((heard, echoes));
         while first.is_some() || claims.peek().is_some() {
-            let (heard, echoes) = first.take().unwrap_or_default();
+            let (heard, echoes) = first.take().unwrap_or_else(|| (newest.clone(), Vec::new()));
             let mut frame = Frame { heard, echoes, ..self.frame(Kind::Beat) };
             let mut room = LONGEST.saturating_sub(frame.size());
             let part = std::iter::from_fn(|| {
@@ -217,7 +219,6 @@ impl Election {
     fn frame(&self, kind: Kind) -> Frame {
         Frame {
             cluster: self.identity.cluster,
-            speaker: self.identity.speaker.clone(),
             boot: self.identity.boot,
             counter: self.speech.counter,
             draining: self.draining,
@@ -225,12 +226,11 @@ impl Election {
             interval: self.interval(),
             lateness: self.lateness.get(),
             digest: self.claims.digest(),
+            seen: self.freshness.seen(),
             challenge: self.proofs.challenge(),
             weights: self.weights.clone(),
             kind,
-            heard: Vec::new(),
-            echoes: Vec::new(),
-            claims: Vec::new(),
+            ..Frame::new(self.identity.speaker.clone())
         }
     }
 

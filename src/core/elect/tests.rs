@@ -287,22 +287,16 @@ fn alone_a_drain_ends_at_once() {
 
 /// A frame of a speaker that is not there itself.
 fn frame(name: &str, counter: u64, kind: Kind, claims: Vec<Claim>) -> Input {
+    let speaker = SpeakerName::new(name).unwrap();
     Input::Frame(Frame {
         cluster: 7,
-        speaker: SpeakerName::new(name).unwrap(),
         boot: 1,
         counter,
-        draining: false,
-        listening: false,
         interval: ms(10_000),
-        lateness: Duration::ZERO,
-        digest: 0,
         challenge: MADE_UP,
-        weights: Vec::new(),
         kind,
-        heard: Vec::new(),
-        echoes: Vec::new(),
         claims,
+        ..Frame::new(speaker)
     })
 }
 

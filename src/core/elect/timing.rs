@@ -69,6 +69,12 @@ pub struct Timing {
     pub hand_over: Duration,
     /// How long a release that others report silences one that has not heard of it from the API server.
     pub silenced: Duration,
+    /// How long a word that another holds a VIP lasts where that one is heard and says otherwise.
+    pub unclaimed: Duration,
+    /// How long others may have seen newer versions of objects than this speaker before it asks for them,
+    pub behind: Duration,
+    /// and between two such questions: lists are a burden.
+    pub behind_again: Duration,
     /// How long what nobody wants or holds is remembered: peers gone, VIPs released.
     pub remember: Duration,
 }
@@ -113,6 +119,9 @@ impl Default for Timing {
             relay_at_most: ms(1_600),
             hand_over: ms(1_000),
             silenced: ms(30_000),
+            unclaimed: ms(30_000),
+            behind: ms(1_000),
+            behind_again: ms(30_000),
             remember: ms(600_000),
         }
     }

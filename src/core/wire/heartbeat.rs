@@ -163,6 +163,8 @@ pub struct Frame {
     pub lateness: Duration,
     /// The digest of all its claims (`elect::claims::ClaimSet`).
     pub digest: u64,
+    /// The newest version of a Service or an EndpointSlice that its sender has seen, as Kubernetes counts them (KEP-5504); 0: none.
+    pub seen: u64,
     /// What a speaker that it has not met before is to echo.
     pub challenge: u32,
     /// How much it is preferred, by preference (`elect::Preferences`): at most [`MOST_WEIGHTS`], the last is not 0.
@@ -175,6 +177,30 @@ pub struct Frame {
     pub echoes: Vec<Echo>,
     /// What it claims.
     pub claims: Vec<Claim>,
+}
+
+impl Frame {
+    /// A beat of this speaker that says nothing yet.
+    pub fn new(speaker: SpeakerName) -> Self {
+        Self {
+            cluster: 0,
+            speaker,
+            boot: 0,
+            counter: 0,
+            draining: false,
+            listening: false,
+            interval: Duration::ZERO,
+            lateness: Duration::ZERO,
+            digest: 0,
+            seen: 0,
+            challenge: 0,
+            weights: Vec::new(),
+            kind: Kind::Beat,
+            heard: Vec::new(),
+            echoes: Vec::new(),
+            claims: Vec::new(),
+        }
+    }
 }
 
 /// Why bytes are no frame.

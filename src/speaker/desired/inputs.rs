@@ -1,6 +1,6 @@
 //! What the watches tell, taken in change by change, and the table that it makes.
 
-use super::{Desired, Here, NotHere, Vip, scope::Scopes};
+use super::{Desired, Here, NotHere, Vip, recall::Recalled, scope::Scopes};
 use crate::cluster::{
     Change, ObjectName,
     accepted::Accepted,
@@ -37,11 +37,26 @@ pub enum Seen {
 }
 
 /// What is listed before there is a table.
-const LISTS: [&str; 4] = [SERVICES, SLICES, NODE, CONFIGURATION];
-const SERVICES: &str = "Services";
-const SLICES: &str = "EndpointSlices";
-const NODE: &str = "Node";
-const CONFIGURATION: &str = "configuration";
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum List {
+    Services,
+    Slices,
+    Node,
+    Configuration,
+}
+
+impl List {
+    const ALL: [Self; 4] = [Self::Services, Self::Slices, Self::Node, Self::Configuration];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Services => "Services",
+            Self::Slices => "EndpointSlices",
+            Self::Node => "Node",
+            Self::Configuration => "configuration",
+        }
+    }
+}
 
 /// The configuration in effect.
 #[derive(Debug)]
@@ -67,12 +82,13 @@ impl InForce {
 pub struct Inputs {
     pub(super) services: BTreeMap<ServiceKey, Announced>,
     pub(super) slices: BTreeMap<ServiceKey, BTreeMap<ObjectName, LocalEndpoints>>,
-    slice_owner: BTreeMap<ObjectName, ServiceKey>,
+    pub(super) slice_owner: BTreeMap<ObjectName, ServiceKey>,
     pub(super) node: Option<Node>,
     pub(super) accepted: Option<InForce>,
     data_path: Option<Result<(), Broken>>,
-    /// Those of [`LISTS`] that are complete.
-    synced: BTreeSet<&'static str>,
+    /// The lists that are complete.
+    complete: BTreeSet<List>,
+    pub(super) recalled: Recalled,
 }
 
 impl Inputs {
@@ -81,11 +97,19 @@ impl Inputs {
         match seen {
             Seen::Service(Change::Applied(service)) => self.see(service),
             Seen::Service(Change::Deleted(name)) => {
-                self.services.remove(&ServiceKey::from(name));
+                let key = ServiceKey::from(name);
+                self.recalled.services.remove(&key);
+                self.services.remove(&key);
             }
-            Seen::Slice(Change::Applied(slice)) => self.see_slice(slice),
+            Seen::Slice(Change::Applied(slice)) => {
+                self.recalled.slices.remove(&slice.slice);
+                self.see_slice(slice);
+            }
             Seen::Slice(Change::Deleted(name)) => self.forget_slice(&name),
-            Seen::Node(Change::Applied(node)) => self.node = Some(node),
+            Seen::Node(Change::Applied(node)) => {
+                self.confirm_node();
+                self.node = Some(node);
+            }
             Seen::Node(Change::Deleted(_)) => {
                 if let Some(node) = &mut self.node {
                     node.excluded = Some(Exclusion::Deleting);
@@ -95,19 +119,19 @@ impl Inputs {
             // What was accepted stays until the leading controller has written it again.
             Seen::Accepted(Change::Deleted(_)) => {}
             Seen::DataPath(verdict) => self.data_path = Some(verdict),
-            Seen::Service(Change::Synced) => self.complete(SERVICES),
-            Seen::Slice(Change::Synced) => self.complete(SLICES),
-            Seen::Node(Change::Synced) => self.complete(NODE),
-            Seen::Accepted(Change::Synced) => self.complete(CONFIGURATION),
+            Seen::Service(Change::Synced) => self.complete(List::Services),
+            Seen::Slice(Change::Synced) => self.complete(List::Slices),
+            Seen::Node(Change::Synced) => self.complete(List::Node),
+            Seen::Accepted(Change::Synced) => self.complete(List::Configuration),
         }
     }
 
-    /// The table; none until every first list is complete, and there are a node, a word about its data path and an accepted
-    /// configuration.
+    /// The table; none until every first list is complete or recalled, and there are a node, a word about its data path and an
+    /// accepted configuration.
     pub fn desired(&self) -> Option<Desired> {
         let (node, InForce { cluster, config, .. }) = (self.node.as_ref()?, self.accepted.as_ref()?);
         let data_path = self.data_path?;
-        if self.synced.len() < LISTS.len() {
+        if !self.is_told() && !self.recalled.is_in_force {
             return None;
         }
         let here = Here { labels: node.labels.clone(), excluded: node.excluded, data_path };
@@ -143,8 +167,9 @@ impl Inputs {
 
     /// What is still missing for a table, for the log.
     pub fn missing(&self) -> Vec<&'static str> {
-        let mut missing: Vec<_> = LISTS.into_iter().filter(|list| !self.synced.contains(list)).collect();
-        if self.synced.contains(CONFIGURATION) && self.accepted.is_none() {
+        let mut missing: Vec<_> =
+            List::ALL.into_iter().filter(|list| !self.is_complete(*list)).map(List::name).collect();
+        if self.is_complete(List::Configuration) && self.accepted.is_none() {
             missing.push("an accepted configuration");
         }
         if self.data_path.is_none() {
@@ -156,6 +181,7 @@ impl Inputs {
     /// Addresses are ours by the controller's record. Once they are, they stay announced for as long as the same Service shows
     /// them: whoever wipes annotations takes no address off the network.
     fn see(&mut self, mut service: Announced) {
+        self.recalled.services.remove(&service.key);
         if !service.recorded {
             let before = self.services.get(&service.key).filter(|before| before.uid == service.uid);
             service.vips.retain(|vip| before.is_some_and(|before| before.vips.contains(vip)));
@@ -188,7 +214,7 @@ impl Inputs {
         self.slices.entry(slice.service.clone()).or_default().insert(slice.slice.clone(), slice);
     }
 
-    fn forget_slice(&mut self, name: &ObjectName) {
+    pub(super) fn forget_slice(&mut self, name: &ObjectName) {
         let Some(service) = self.slice_owner.remove(name) else { return };
         if let Some(slices) = self.slices.get_mut(&service) {
             slices.remove(name);
@@ -207,11 +233,18 @@ impl Inputs {
         }
     }
 
-    fn complete(&mut self, list: &'static str) {
-        self.synced.insert(list);
+    /// Whether the watches have told everything once.
+    pub fn is_told(&self) -> bool {
+        self.complete.len() == List::ALL.len()
     }
 
-    pub(super) fn complete_all(&mut self) {
-        self.synced.extend(LISTS);
+    pub(super) fn is_complete(&self, list: List) -> bool {
+        self.complete.contains(&list)
+    }
+
+    fn complete(&mut self, list: List) {
+        if self.complete.insert(list) {
+            self.confirm(list);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What is wanted, and why not, by what the watches have told.
 
+mod recalled;
+
 use super::*;
 use crate::cluster::{
     Change, ObjectName,
@@ -32,10 +34,14 @@ fn service(name: &str, vips: &[&str], local: bool) -> Seen {
 }
 
 fn labelled(name: &str, vips: &[&str], local: bool, labels: Labels) -> Seen {
-    let vips = vips.iter().map(|vip| vip.parse().unwrap()).collect();
-    let (uid, announced) = (name.into(), Vec::new());
-    let service = Announced { key: key(name), uid, labels, vips, announced, recorded: true, local };
+    let service = Announced { key: key(name), uid: name.into(), labels, local, ..object(vips) };
     Seen::Service(Change::Applied(service))
+}
+
+fn object(vips: &[&str]) -> Announced {
+    let vips = vips.iter().map(|vip| vip.parse().unwrap()).collect();
+    let (uid, labels, announced) = ("web".into(), Labels::default(), Vec::new());
+    Announced { key: key("web"), uid, labels, vips, announced, recorded: true, local: false }
 }
 
 fn slice(name: &str, family: Family, best: Option<Usable>) -> Seen {
@@ -54,7 +60,20 @@ fn accepted(config: &str) -> Seen {
 
 /// All that the watches tell where there is one VIP.
 pub fn all(config: &str, vip: &str) -> impl Iterator<Item = Seen> {
-    [node(None), accepted(config), service("web", &[vip], false)].into_iter().chain(synced())
+    let vip = Announced { key: key(vip), ..object(&[vip]) };
+    [node(None), accepted(config), Seen::Service(Change::Applied(vip))].into_iter().chain(synced())
+}
+
+/// The same, taken in.
+pub fn told(config: &str, vip: &str) -> Inputs {
+    let mut inputs = Inputs::default();
+    all(config, vip).for_each(|seen| inputs.apply(seen));
+    inputs
+}
+
+/// The node's data path is sound.
+pub fn data_path() -> Seen {
+    Seen::DataPath(Ok(()))
 }
 
 /// The lists are complete, and the data path is sound.
@@ -64,7 +83,7 @@ fn synced() -> [Seen; 5] {
         Seen::Slice(Change::Synced),
         Seen::Node(Change::Synced),
         Seen::Accepted(Change::Synced),
-        Seen::DataPath(Ok(())),
+        data_path(),
     ]
 }
 
@@ -275,42 +294,4 @@ fn an_address_stays_announced_when_its_record_is_wiped_and_a_strangers_is_never_
     assert_eq!((here(&inputs, ours), here(&inputs, other)), (FIRST, None));
     inputs.apply(unrecorded("another", &[ours]));
     assert_eq!(here(&inputs, ours), None, "another Service of the same name");
-}
-
-#[test]
-fn a_table_is_the_same_from_what_was_kept_of_it() {
-    let labels = Labels::from([("app", "web")]);
-    let mut all = inputs([
-        node(Some(Exclusion::Label)),
-        accepted(POOL),
-        labelled("web", &[VIP, "2001:db8::1"], true, labels),
-        service("api", &["198.51.100.101"], false),
-        slice("web-4", Family::V4, Some(Usable::Terminating)),
-        slice("web-6", Family::V6, None),
-    ]);
-    let mut recalled = Inputs::from_text(&all.to_text().unwrap()).unwrap();
-    assert_eq!(recalled.desired(), None, "whether the data path is sound is not kept");
-    recalled.apply(Seen::DataPath(Ok(())));
-    assert_eq!(recalled.desired(), all.desired());
-    all.apply(node(None));
-    recalled.apply(node(None));
-    assert_eq!(here(&recalled, VIP), Some(Ok(Tier::Second)));
-    assert_eq!(recalled.desired(), all.desired());
-}
-
-#[test]
-fn of_a_text_that_is_not_understood_it_is_said_why() {
-    let text = inputs([node(None), accepted(POOL)]).to_text().unwrap();
-    let text = String::from_utf8(text).unwrap();
-    for (bad, why) in [
-        (text[..text.len() / 2].to_owned(), "EOF"),
-        (String::new(), "EOF"),
-        (text.replace("\"format\":1", "\"format\":2"), "its format is 2, and this version knows 1"),
-        (text.replace("pools: ", "pulls: "), "pulls"),
-    ] {
-        let error = Inputs::from_text(bad.as_bytes()).unwrap_err().to_string();
-        assert!(error.contains(why), "{error}");
-    }
-    assert!(Inputs::from_text(text.as_bytes()).is_ok());
-    assert_eq!(Inputs::default().to_text(), None);
 }

@@ -28,7 +28,7 @@ use crate::{
 use landfall_core::{
     announcer::{self, Announcer, Place},
     elect::Now,
-    wire::{datagram, heartbeat::SpeakerName},
+    wire::heartbeat::SpeakerName,
 };
 use reconcile::Sibling;
 use std::{
@@ -63,6 +63,10 @@ pub struct Setup {
     pub port: u16,
     /// What is wanted; none until it is known.
     pub desired: watch::Receiver<Option<Arc<Desired>>>,
+    /// The newest version of an object that is in it, which the others are told.
+    pub seen: watch::Receiver<u64>,
+    /// Where it says that others have seen newer ones.
+    pub behind: watch::Sender<u64>,
     /// Where it says what it does.
     pub record: watch::Sender<Record>,
     /// Where it says what can be counted.
@@ -77,13 +81,11 @@ pub struct Setup {
 /// Where netlink cannot be used.
 pub async fn run(setup: Setup) -> anyhow::Result<()> {
     let mut watch = links().await?;
-    let Setup { speaker, mut keys, port, mut desired, record, figures, leave } = setup;
-    let mut lan = Lan::new(speaker, watch.changed().await?, record, figures);
-    lan.keyring = keys.borrow_and_update().clone();
-    lan.port = port;
+    let links = watch.changed().await?;
+    let mut lan = Lan::new(setup, links);
     let mut buffer = [0; LONGEST];
     while !lan.is_done() {
-        let wake = lan.wait((&mut watch, &mut keys, &mut desired), &leave, &mut buffer).await?;
+        let wake = lan.wait(&mut watch, &mut buffer).await?;
         lan.step(wake, &mut buffer);
     }
     lan.report(now());
@@ -102,9 +104,13 @@ enum Wake {
 
 struct Lan {
     speaker: SpeakerName,
+    keys: watch::Receiver<Keyring>,
     keyring: Keyring,
     port: u16,
+    wanted: watch::Receiver<Option<Arc<Desired>>>,
     desired: Option<Arc<Desired>>,
+    seen: watch::Receiver<u64>,
+    behind: watch::Sender<u64>,
     links: Arc<Links>,
     segments: BTreeMap<u32, Segment>,
     /// Interfaces that keep still, because another one of this node is on the same LAN.
@@ -121,21 +127,23 @@ struct Lan {
     /// When the groups that could not be joined are tried again.
     rejoin: Option<Duration>,
     report: Duration,
+    leave: CancellationToken,
     leaving: bool,
 }
 
 impl Lan {
-    fn new(
-        speaker: SpeakerName,
-        links: Arc<Links>,
-        record: watch::Sender<Record>,
-        figures: watch::Sender<Arc<Figures>>,
-    ) -> Self {
+    fn new(setup: Setup, links: Arc<Links>) -> Self {
+        let Setup { speaker, mut keys, port, desired: wanted, seen, behind, record, figures, leave } = setup;
+        let keyring = keys.borrow_and_update().clone();
         Self {
             speaker,
-            keyring: Keyring::default(),
-            port: datagram::PORT,
+            keys,
+            keyring,
+            port,
+            wanted,
             desired: None,
+            seen,
+            behind,
             links,
             segments: BTreeMap::new(),
             siblings: BTreeMap::new(),
@@ -148,6 +156,7 @@ impl Lan {
             retry: None,
             rejoin: None,
             report: Duration::ZERO,
+            leave,
             leaving: false,
         }
     }
@@ -156,38 +165,31 @@ impl Lan {
         self.leaving && self.segments.values().all(Segment::is_drained)
     }
 
-    async fn wait(
-        &self,
-        (links, keys, desired): (
-            &mut LinkWatch,
-            &mut watch::Receiver<Keyring>,
-            &mut watch::Receiver<Option<Arc<Desired>>>,
-        ),
-        leave: &CancellationToken,
-        buffer: &mut [u8],
-    ) -> anyhow::Result<Wake> {
-        let now = now().mono;
+    async fn wait(&mut self, watch: &mut LinkWatch, buffer: &mut [u8]) -> anyhow::Result<Wake> {
+        let (now, deadline) = (now().mono, self.deadline());
         let sleep = async {
-            match self.deadline() {
+            match deadline {
                 Some(deadline) => sleep(deadline.saturating_sub(now)).await,
                 None => pending().await,
             }
         };
+        let segments = &self.segments;
         let frame = poll_fn(|context| {
-            for (index, segment) in &self.segments {
+            for (index, segment) in segments {
                 if let Poll::Ready(received) = segment.poll_recv(context, buffer) {
                     return Poll::Ready((*index, received));
                 }
             }
             Poll::Pending
         });
+        let (keys, wanted) = (&mut self.keys, &mut self.wanted);
         Ok(tokio::select! {
             biased;
-            () = leave.cancelled(), if !self.leaving => Wake::Leave,
-            links = links.changed() => Wake::Links(links?),
+            () = self.leave.cancelled(), if !self.leaving => Wake::Leave,
+            links = watch.changed() => Wake::Links(links?),
             // A sender that is gone wants nothing new.
             Ok(()) = keys.changed() => Wake::Keys(keys.borrow_and_update().clone()),
-            Ok(()) = desired.changed() => Wake::Desired(desired.borrow_and_update().clone()),
+            Ok(()) = wanted.changed() => Wake::Desired(wanted.borrow_and_update().clone()),
             (index, received) = frame => Wake::Frame(index, received),
             () = sleep => Wake::Time,
         })
@@ -215,7 +217,31 @@ impl Lan {
             Wake::Leave => self.leave(now),
             Wake::Frame(..) | Wake::Time => {}
         }
+        self.see(now);
         self.run(now);
+    }
+
+    /// Tells the elections what the watches have seen by now. That wakes nobody: a beat comes soon.
+    fn see(&mut self, now: Now) {
+        let seen = *self.seen.borrow_and_update();
+        for index in self.segments.keys().copied().collect::<Vec<_>>() {
+            let changes = self.segments.get_mut(&index).map(|segment| segment.see(seen, now)).unwrap_or_default();
+            self.carry_out(index, changes, now);
+        }
+    }
+
+    /// Others have seen a newer version than the watches have told.
+    fn begin_anew(&self, version: u64) {
+        // Once, where they are heard on several segments.
+        let is_news = self.behind.send_if_modified(|last| {
+            let is_news = *last < version;
+            *last = version.max(*last);
+            is_news
+        });
+        if is_news {
+            let seen = *self.seen.borrow();
+            info!(version, seen, "others have seen newer objects for a while: the watches are begun anew");
+        }
     }
 
     /// Reads every interface. The one whose frame is in the buffer comes first, before the buffer is used again.
@@ -294,6 +320,10 @@ impl Lan {
                     if self.segments.get(&interface).is_some_and(|segment| segment.claimed().next().is_none()) {
                         self.retry = Some(now.mono);
                     }
+                }
+                Change::Behind(version) => {
+                    self.begin_anew(version);
+                    continue;
                 }
                 Change::Namesake { boot, counter } => {
                     self.tell_apart(interface, boot, counter, now);

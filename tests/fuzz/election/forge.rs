@@ -55,13 +55,14 @@ impl Forger {
                 u64::MAX
             }
         };
-        let (epoch, after) = (time(epochs), time(epochs >> 4));
+        let epoch = time(epochs);
+        let after = if what & 0x40 == 0 { 0 } else { time(epochs >> 4) };
         let states = [State::Held, State::Yielding, State::Leaving, State::Vacant, State::Released];
         let holder = Holder { speaker: speaker(of >> 3), boot: u64::from(of % 4) };
         self.claims.push(Claim {
             vip: vip(address),
             epoch,
-            after: if what & 0x40 == 0 { 0 } else { after },
+            after,
             firm: what & 0x80 == 0,
             state: states[usize::from(what & 0x0f) % states.len()],
             of: (of & 0x04 != 0).then_some(holder),
@@ -118,6 +119,7 @@ impl Forger {
             interval: Duration::from_millis([0, 100, 1_000, 4_000][usize::from(interval) % 4]),
             lateness: Duration::from_millis(u64::from(interval >> 2) * 10),
             digest,
+            seen: u64::from(about % 8),
             challenge: u32::from(run >> 2),
             weights,
             kind: self.kind(kind, about),

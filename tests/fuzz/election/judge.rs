@@ -44,6 +44,8 @@ pub struct Speaker {
     leaving: BTreeMap<IpAddr, Duration>,
     /// and those that it is not to claim, until when: others told it of a release that it has not heard of otherwise.
     silenced: BTreeMap<IpAddr, Duration>,
+    /// The version for which its watches were begun anew last, and when.
+    behind: Option<(u64, Duration)>,
     pub draining: Option<Duration>,
     drained: bool,
 }
@@ -69,6 +71,7 @@ impl Speaker {
             started: now.mono,
             leaving: BTreeMap::new(),
             silenced: BTreeMap::new(),
+            behind: None,
             draining: None,
             drained: false,
         }
@@ -164,6 +167,13 @@ impl Speaker {
             Output::Announce { vip } => assert!(self.answers.contains(vip)),
             Output::Question { suspect, .. } => assert_ne!(*suspect, self.id),
             Output::Seek => {}
+            Output::Behind { version } => {
+                assert!(
+                    self.behind
+                        .replace((*version, now))
+                        .is_none_or(|(last, at)| { last < *version && at + self.timing.behind_again <= now })
+                );
+            }
             Output::Send(frame) => self.judge_frame(frame, now),
             Output::Around(_) => {
                 let copy =

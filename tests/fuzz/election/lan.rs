@@ -105,6 +105,7 @@ impl Lan {
             Step::Sign(Sign::Reached) => self.tell(who, Input::Reached),
             Step::Sign(Sign::NoGateway) => self.tell(who, Input::NoGateway),
             Step::Sign(Sign::Vouched(number)) => self.tell(who, Input::Vouched(forge::speaker(number))),
+            Step::Sign(Sign::Seen(version)) => self.tell(who, Input::Seen(version)),
             Step::Sign(Sign::Overheard) => self.places[who].speaker.election.overhear(self.now),
             Step::Cables { direct, around, gateway, answers } => {
                 let place = &mut self.places[who];

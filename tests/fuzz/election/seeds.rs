@@ -33,7 +33,17 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
         ("clocks", then(&[step(WALL, 0, [4]), step(WALL, 1, [2]), both(WITHDRAW, &[0]), both(WANT, &[0]), second(0)])),
         ("clocks-back", then(&[both(WALL, &[4]), both(UNWANT, &[0]), both(WANT, &[0]), second(0)])),
         ("many", [step(WANT_MANY, 0, []), second(0), second(0), step(RESTART, 1, []), second(0)].concat()),
-        ("signs", then(&[both(SIGN, &[0]), both(SIGN, &[1]), both(SIGN, &[2, 1]), both(SIGN, &[3]), second(0)])),
+        (
+            "signs",
+            then(&[
+                both(SIGN, &[0]),
+                both(SIGN, &[1]),
+                both(SIGN, &[2, 1]),
+                both(SIGN, &[3, 5]),
+                both(SIGN, &[4]),
+                second(0),
+            ]),
+        ),
         ("claimed", then(&[step(CLAIM, 0, [0, 5, 0, 0]), forge(0, 2, 0), second(0), step(WITHDRAW, 0, [0, 1])])),
         (
             "hearsay",

@@ -103,6 +103,8 @@ pub enum Sign {
     NoGateway,
     /// By number.
     Vouched(u8),
+    /// A version of an object.
+    Seen(u64),
     Overheard,
 }
 
@@ -132,10 +134,11 @@ impl Step {
             WEIGH => Self::Weigh([a, b].map(u16::from)),
             DRAIN => Self::Drain,
             RESTART => Self::Restart,
-            SIGN => Self::Sign(match a % 4 {
+            SIGN => Self::Sign(match a % 5 {
                 0 => Sign::Reached,
                 1 => Sign::NoGateway,
                 2 => Sign::Vouched(b),
+                3 => Sign::Seen(u64::from(b % 8)),
                 _ => Sign::Overheard,
             }),
             CABLES => Self::Cables { direct: is(0), around: is(1), gateway: is(2), answers: is(3) },

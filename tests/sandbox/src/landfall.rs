@@ -99,7 +99,7 @@ impl LandfallOptions {
 pub struct Landfall {
     controllers: Vec<Process>,
     speakers: BTreeMap<String, Process>,
-    memory: PathBuf,
+    last_known: PathBuf,
 }
 
 impl Landfall {
@@ -122,8 +122,8 @@ impl Landfall {
     }
 
     /// The folder in which the speaker on a node keeps what is wanted.
-    pub fn memory(&self, node: &str) -> PathBuf {
-        self.memory.join(node)
+    pub fn last_known(&self, node: &str) -> PathBuf {
+        self.last_known.join(node)
     }
 
     /// The controller that holds the Lease, as far as the API server knows.
@@ -163,15 +163,15 @@ impl Sandbox {
             controllers.push(self.start_process(spec)?);
         }
         let keys = mount::secret(self.api().clone(), self.resources().clone(), NAMESPACE, "landfall-heartbeat-keys")?;
-        let memory = self.resources().state.folder.join("memory");
+        let last_known = self.resources().state.folder.join("last-known");
         let mut speakers = BTreeMap::new();
         for node in self.nodes().into_iter().filter(|_| options.speakers != Speakers::None) {
             let name = node.name();
             let kubeconfig = self.kubeconfig_for(NAMESPACE, "landfall-speaker", Some(name))?;
-            let own = memory.join(name);
+            let own = last_known.join(name);
             fs::create_dir_all(&own)?;
             let keys = format!("--heartbeat-keys={}", keys.display());
-            let argv = [binary.clone(), "speaker".into(), keys, format!("--memory={}", own.display())];
+            let argv = [binary.clone(), "speaker".into(), keys, format!("--last-known={}", own.display())];
             let argv = argv.into_iter().chain(options.speaker_arguments.clone());
             let mut spec = Spec::new(format!("landfall-speaker-{name}"), &node, argv);
             spec.env.extend(options.environment.clone());
@@ -184,6 +184,6 @@ impl Sandbox {
             }
             speakers.insert(name.to_owned(), speaker);
         }
-        Ok(Landfall { controllers, speakers, memory })
+        Ok(Landfall { controllers, speakers, last_known })
     }
 }

@@ -192,7 +192,8 @@ impl Judge {
             let told = |group: &[usize], number: usize| {
                 let acquired = self.acquired.get(&(*vip, number)).copied().unwrap_or_default();
                 let begins = acquired.max(*since).max(world.speakers[number].disturbed);
-                group.iter().any(|other| !world.speakers[*other].eligible.contains(vip)) && begins + TOLD < world.now
+                let first = group.iter().filter_map(|other| world.speakers[*other].told.get(vip)).min();
+                first.is_some_and(|first| begins.max(*first) + TOLD < world.now)
             };
             for group in &groups {
                 let stale = |number: &usize| world.speakers[*number].answers(*vip) && told(group, *number);

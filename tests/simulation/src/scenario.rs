@@ -98,6 +98,11 @@ pub const ALL: &[Scenario] = &[
     Scenario { name: "pair", tries: "two do not hear each other, others hear both", make: faults::pair },
     Scenario { name: "one-way", tries: "one does not hear another, which hears it", make: faults::one_way },
     Scenario { name: "deaf", tries: "an owner hears nobody but is heard", make: faults::deaf },
+    Scenario {
+        name: "deaf-starved",
+        tries: "the same among 20 to 50 speakers, whose timers and frames are all up to 100 ms late",
+        make: faults::deaf_starved,
+    },
     Scenario { name: "mute", tries: "an owner hears everybody but is not heard", make: faults::mute },
     Scenario {
         name: "isolated",
@@ -152,6 +157,11 @@ pub const ALL: &[Scenario] = &[
         name: "release-missed",
         tries: "the same, while one stands still, restarts or is cut off; it hears of it seconds later",
         make: changes::release_missed,
+    },
+    Scenario {
+        name: "half-told",
+        tries: "a VIP is released and given to another Service; some hear of it seconds later, and meanwhile an owner is gone",
+        make: changes::half_told,
     },
     Scenario {
         name: "clocks",

@@ -4,7 +4,7 @@
 
 use crate::{
     lan::Quality,
-    plan::{Action, Bounds, Plan, Who, ms},
+    plan::{self, Action, Bounds, Plan, Who, ms},
     world::{Deed, World},
 };
 use landfall_core::elect::Timing;
@@ -49,7 +49,7 @@ struct Answers {
     double: [Option<Duration>; 2],
 }
 
-/// How long nobody and two answered at worst, and how much moved.
+/// How long nobody and two answered at worst, and how often one took over.
 #[derive(Debug, Default)]
 struct Meter {
     vips: BTreeMap<IpAddr, Answers>,
@@ -91,8 +91,9 @@ impl Meter {
     }
 
     /// What happened in a run; silences and double answers count from `SETTLED` on.
-    fn of(world: &World, apart: Option<(usize, Duration)>) -> Self {
-        let mut meter = Self::default();
+    fn of(world: &World, vips: usize, apart: Option<(usize, Duration)>) -> Self {
+        let vips = (0..vips).map(|number| (plan::vip(number), Answers::default())).collect();
+        let mut meter = Self { vips, ..Self::default() };
         let mut turns: Vec<(Duration, Option<usize>)> = vec![(SETTLED, None)];
         turns.extend(apart.iter().flat_map(|(split, at)| [(*at, Some(*split)), (*at + APART, None)]));
         let mut turns = turns.into_iter().peekable();
@@ -161,13 +162,13 @@ fn run((speakers, vips): Size, event: Event, seed: u64) -> Meter {
     };
     let mut world = World::unjudged(plan, seed);
     let _ = world.run();
-    Meter::of(&world, (event == Event::Halves).then_some((split, at)))
+    Meter::of(&world, vips, (event == Event::Halves).then_some((split, at)))
 }
 
 /// The table's lines, in Markdown, over these seeds: of all sizes or of one. The larger ones take minutes.
 pub fn table(size: Option<Size>, seeds: &[u64]) -> impl Iterator<Item = String> {
     let head = [
-        "| speakers | VIPs | | all answered for after | longest silence | longest double answer | most VIPs that moved |",
+        "| speakers | VIPs | | all answered for after | longest silence | longest double answer | most take-overs |",
         "|---|---|---|---|---|---|---|",
     ];
     let sizes = SIZES.into_iter().filter(move |one| size.is_none_or(|size| size == *one));

@@ -5,7 +5,7 @@ use landfall_core::elect::{Election, Now, Preferences, Tier, Wish};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::IpAddr,
     rc::Rc,
     time::Duration,
@@ -30,6 +30,8 @@ pub struct Speaker {
     pub eligible: BTreeSet<IpAddr>,
     /// What it should answer for: not what was released meanwhile, of which it may not have heard.
     pub due: BTreeSet<IpAddr>,
+    /// Of which releases this run has been told, and when.
+    pub told: BTreeMap<IpAddr, Duration>,
     /// For what of it it is of the second tier.
     pub second: BTreeSet<IpAddr>,
     /// How much it is preferred.
@@ -65,6 +67,7 @@ impl Speaker {
             boot: rng.random_range(1..1 << 40),
             due: eligible.clone(),
             eligible,
+            told: BTreeMap::new(),
             second: BTreeSet::new(),
             weight,
             useless: false,

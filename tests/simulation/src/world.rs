@@ -297,7 +297,7 @@ impl World {
             match output {
                 Output::Send(frame) => self.send(number, Way::Direct, &frame),
                 Output::Around(frame) => self.send(number, Way::Around, &frame),
-                Output::Announce { .. } => {}
+                Output::Announce { .. } | Output::Behind { .. } => {}
                 Output::Seek => self.ask(number, Asked::Gateway),
                 Output::Question { suspect, vip } => self.ask(number, Asked::Speaker(suspect, vip)),
                 Output::Acquire { vip, epoch, why, .. } => {

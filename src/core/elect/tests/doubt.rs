@@ -82,6 +82,18 @@ fn what_others_say_of_one_who_is_heard_and_says_otherwise_does_not_last() {
 }
 
 #[test]
+fn who_hears_that_it_holds_what_it_does_not_says_so() {
+    let (mut segment, owner, other) = owner_and_other();
+    segment.tell(other, Input::Unwant { vip: VIP });
+    let of = Some(Holder { speaker: id(other), boot: 1 });
+    let epoch = segment.speakers[owner].claims.get(VIP).unwrap().epoch + 1;
+    let claim = Claim { vip: VIP, epoch, after: 0, firm: true, state: State::Held, of };
+    segment.all(frame("c", 1, Kind::Beat, vec![claim]));
+    segment.run(ms(100));
+    assert_eq!(segment.owners(VIP), [owner]);
+}
+
+#[test]
 fn a_newcomer_and_those_that_are_there_know_each_other_in_no_time() {
     let mut segment = Segment::new(&["a", "b"]);
     segment.run(ms(5_000));
@@ -238,4 +250,22 @@ fn who_is_late_is_not_taken_for_deaf() {
         let deaf = segment.speakers["a"].peers.get(id("b")).map(|peer| peer.deaf);
         assert_eq!(deaf, Some(is_deaf), "late by {lateness} ms, {beats:?}");
     }
+}
+
+#[test]
+fn who_has_seen_less_than_another_for_a_second_begins_its_watches_anew() {
+    let (mut segment, owner, other) = owner_and_other();
+    segment.all(Input::Seen(7));
+    assert_eq!(segment.run(ms(2_000)), []);
+    segment.tell(other, Input::Seen(8));
+    segment.run(ms(900));
+    segment.tell(owner, Input::Seen(8));
+    assert_eq!(segment.run(ms(2_000)), [], "it was only later");
+    segment.tell(other, Input::Seen(9));
+    let before = segment.now;
+    let done = segment.run(ms(2_500));
+    assert_eq!(whats(&done), [(owner, Output::Behind { version: 9 })], "{done:?}");
+    // Who owns nothing says so within a second.
+    assert!((1_000..=2_100).contains(&(u128::from(done[0].0) - before.as_millis())), "{done:?}");
+    assert_eq!(segment.run(ms(2_000)), []);
 }

@@ -100,3 +100,20 @@ fn a_change_that_was_lost_is_found_by_the_digest() {
     segment.run(ms(1_000));
     assert_eq!(segment.owners(VIP), [other]);
 }
+
+/// Frames overtake each other, and one that comes alone is not to make its sender seem deaf.
+#[test]
+fn every_frame_of_a_beat_lists_whom_its_sender_heard_last() {
+    let mut segment = Segment::new(&["a", "b"]);
+    segment.run(ms(2_000));
+    segment.said.clear();
+    for last in 0..200 {
+        segment.tell("a", Input::Want { vip: IpAddr::from([203, 0, 113, last]), wish: Wish::default() });
+    }
+    segment.run(ms(3_000));
+    let beats = segment.said.iter().filter(|(by, frame)| *by == "a" && frame.kind == Kind::Beat);
+    let (more, heard): (Vec<usize>, Vec<usize>) =
+        beats.map(|(_, frame)| (frame.claims.len(), frame.heard.len())).unzip();
+    assert!(more.iter().filter(|claims| **claims > 0).count() > 6, "200 claims take several frames: {more:?}");
+    assert_eq!(heard.iter().min(), Some(&1), "{heard:?}");
+}

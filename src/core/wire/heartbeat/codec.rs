@@ -4,11 +4,11 @@
 //! it panic. All numbers are big-endian:
 //!
 //! ```text
-//!  0 "LF"         2 version 2     3 kind         4 flags          5 length of name
+//!  0 "LF"         2 version 3     3 kind         4 flags          5 length of name
 //!  6 length u16   8 interval u16  10 lateness u16  12 heard u16   14 claims u16
 //! 16 cluster u64  24 boot u64     32 counter u64   40 digest u64
-//! 48 challenge u32  52 echoes u8
-//! 53 name · where flag 4 is set: count u8, count × weight u16 · by kind: nothing | speaker u64 | two addresses · heard × (speaker u64, age u16) ·
+//! 48 seen u64     56 challenge u32  60 echoes u8
+//! 61 name · where flag 4 is set: count u8, count × weight u16 · by kind: nothing | speaker u64 | two addresses · heard × (speaker u64, age u16) ·
 //!    echoes × (speaker u64, challenge u32, wanted u8) · claims
 //! ```
 //! An address is one byte 4 or 6, then its bytes. A claim is one byte (bit 0 IPv6, bit 1 firm, bit 2 repeated for
@@ -22,8 +22,8 @@ use super::{
 use std::{net::IpAddr, time::Duration};
 
 pub const MAGIC: [u8; 2] = *b"LF";
-const VERSION: u8 = 2;
-const HEADER: usize = 53;
+const VERSION: u8 = 3;
+const HEADER: usize = 61;
 const HEARD: usize = 10;
 const ECHO: usize = 13;
 const DRAINING: u8 = 1;
@@ -85,7 +85,7 @@ impl Frame {
         ] {
             out.extend(short.to_be_bytes());
         }
-        for long in [self.cluster, self.boot, self.counter, self.digest] {
+        for long in [self.cluster, self.boot, self.counter, self.digest, self.seen] {
             out.extend(long.to_be_bytes());
         }
         out.extend(self.challenge.to_be_bytes());
@@ -147,6 +147,7 @@ impl Frame {
             return Err(Malformed::Heard);
         }
         let [cluster, boot, counter, digest] = [input.long()?, input.long()?, input.long()?, input.long()?];
+        let seen = input.long()?;
         let challenge = u32::from_be_bytes(input.array()?);
         let [echoes] = input.array()?;
         if usize::from(echoes) > MOST_ECHOES {
@@ -163,6 +164,7 @@ impl Frame {
             interval,
             lateness,
             digest,
+            seen,
             challenge,
             weights: if flags & WEIGHTS == 0 { Vec::new() } else { input.weights()? },
             kind: match kind {

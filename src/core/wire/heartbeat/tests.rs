@@ -14,6 +14,7 @@ fn beat() -> Frame {
         interval: Duration::from_millis(100),
         lateness: Duration::from_millis(3),
         digest: 0x2122_2324_2526_2728,
+        seen: 0x7172_7374_7576_7778,
         challenge: 0x4142_4344,
         weights: Vec::new(),
         kind: Kind::Beat,
@@ -40,8 +41,8 @@ fn beat() -> Frame {
     }
 }
 
-const BEAT: &str = "4c46 02 00 01 06 0090 0064 0003 0001 0002\
-    0102030405060708 1112131415161718 000000000000002a 2122232425262728 41424344 01 6e6f64652d31\
+const BEAT: &str = "4c46 03 00 01 06 0098 0064 0003 0001 0002\
+    0102030405060708 1112131415161718 000000000000002a 2122232425262728 7172737475767778 41424344 01 6e6f64652d31\
     3132333435363738 004d 5152535455565758 61626364 01\
     0a cb00710a 0000018bcfe56800 0000000000000009\
     35 20010db8000000000000000000000010 0000000000000001 0000000000000005 0000000000000006";
@@ -79,11 +80,11 @@ fn the_other_kinds_both_ways() {
     ] {
         let frame = Frame { kind, ..bare() };
         let body = bytes(body);
-        let mut expected = bytes(BEAT)[..59].to_vec();
+        let mut expected = bytes(BEAT)[..67].to_vec();
         expected[3] = code;
-        expected[7] = 59 + body.len() as u8;
+        expected[7] = 67 + body.len() as u8;
         expected[12..16].fill(0);
-        expected[52] = 0;
+        expected[60] = 0;
         expected.extend(body);
         assert_eq!(frame.emit(), expected, "{kind:?}");
         assert_eq!(Frame::parse(&expected), Ok(frame), "{kind:?}");
@@ -96,8 +97,8 @@ fn weights_and_a_yielding_claim_both_ways() {
     frame.claims.truncate(1);
     frame.claims[0].state = State::Yielding;
     let expected = bytes(
-        "4c46 02 00 05 06 0055 0064 0003 0000 0001\
-         0102030405060708 1112131415161718 000000000000002a 2122232425262728 41424344 00 6e6f64652d31\
+        "4c46 03 00 05 06 005d 0064 0003 0000 0001\
+         0102030405060708 1112131415161718 000000000000002a 2122232425262728 7172737475767778 41424344 00 6e6f64652d31\
          02 0000 0102\
          4a cb00710a 0000018bcfe56800 0000000000000009",
     );
@@ -113,7 +114,7 @@ fn weights_are_written_in_one_way_only() {
         ("65 of them", frame(&[1; 65]).emit()),
         ("none", {
             let mut none = frame(&[1]).emit();
-            none[59] = 0;
+            none[67] = 0;
             none
         }),
     ] {
@@ -139,17 +140,17 @@ fn the_fullest_beat_has_room_for_a_claim() {
 fn every_refusal_has_its_reason() {
     let cases: [(&str, Vec<u8>, Malformed); 19] = [
         ("nothing", Vec::new(), Malformed::Short),
-        ("one byte short", beat_with(|bytes| bytes.truncate(143)), Malformed::Short),
+        ("one byte short", beat_with(|bytes| bytes.truncate(151)), Malformed::Short),
         ("one byte long", beat_with(|bytes| bytes.push(0)), Malformed::Length),
-        ("21 echoes", beat_with(|bytes| bytes[52] = 21), Malformed::Echoes),
-        ("an echo that is neither wanted nor not", beat_with(|bytes| bytes[81] = 2), Malformed::Echoes),
+        ("21 echoes", beat_with(|bytes| bytes[60] = 21), Malformed::Echoes),
+        ("an echo that is neither wanted nor not", beat_with(|bytes| bytes[89] = 2), Malformed::Echoes),
         ("another's experiment", beat_with(|bytes| bytes[0] = b'X'), Malformed::Magic),
-        ("version 1", beat_with(|bytes| bytes[2] = 1), Malformed::Version),
+        ("version 2", beat_with(|bytes| bytes[2] = 2), Malformed::Version),
         ("kind 4", beat_with(|bytes| bytes[3] = 4), Malformed::Kind),
         ("an unknown flag", beat_with(|bytes| bytes[4] = 8), Malformed::Bits),
         ("no name", beat_with(|bytes| bytes[5] = 0), Malformed::Name),
-        ("a name of other bytes", beat_with(|bytes| bytes[53] = 0xff), Malformed::Name),
-        ("a name that breaks a log's line", beat_with(|bytes| bytes[54] = b'\n'), Malformed::Name),
+        ("a name of other bytes", beat_with(|bytes| bytes[61] = 0xff), Malformed::Name),
+        ("a name that breaks a log's line", beat_with(|bytes| bytes[62] = b'\n'), Malformed::Name),
         (
             "longer than it may be",
             beat_with(|bytes| bytes[6..8].copy_from_slice(&(LONGEST as u16 + 1).to_be_bytes())),
@@ -157,14 +158,14 @@ fn every_refusal_has_its_reason() {
         ),
         (
             "shorter than a header",
-            beat_with(|bytes| bytes[6..8].copy_from_slice(&52u16.to_be_bytes())),
+            beat_with(|bytes| bytes[6..8].copy_from_slice(&60u16.to_be_bytes())),
             Malformed::Length,
         ),
         ("a claim too few", beat_with(|bytes| bytes[15] = 1), Malformed::Length),
         ("a claim too many", beat_with(|bytes| bytes[15] = 3), Malformed::Short),
         ("49 peers", beat_with(|bytes| bytes[13] = 49), Malformed::Heard),
-        ("an unknown claim bit", beat_with(|bytes| bytes[82] |= 0x80), Malformed::Bits),
-        ("an unknown state", beat_with(|bytes| bytes[82] |= 0x50), Malformed::Bits),
+        ("an unknown claim bit", beat_with(|bytes| bytes[90] |= 0x80), Malformed::Bits),
+        ("an unknown state", beat_with(|bytes| bytes[90] |= 0x50), Malformed::Bits),
     ];
     for (what, bytes, reason) in cases {
         assert_eq!(Frame::parse(&bytes), Err(reason), "{what}");
@@ -175,7 +176,7 @@ fn every_refusal_has_its_reason() {
     };
     assert_eq!(Frame::parse(&range("::1", "10.0.0.1")), Err(Malformed::Address), "a range that ends before it starts");
     let mut family = range("10.0.0.1", "10.0.0.2");
-    family[59] = 5;
+    family[67] = 5;
     assert_eq!(Frame::parse(&family), Err(Malformed::Address), "a family that is neither");
     assert_eq!(SpeakerName::new(""), Err(Malformed::Name));
     assert_eq!(SpeakerName::new("n".repeat(254)), Err(Malformed::Name));
@@ -200,7 +201,7 @@ fn frames() -> impl Strategy<Value = Frame> {
         challenge,
         wanted,
     });
-    let numbers = any::<(u64, u64, u64, u64, u32, bool, bool)>();
+    let numbers = any::<(u64, u64, u64, u64, u64, u32, bool, bool)>();
     let weights = vec(any::<u16>(), 0..5).prop_map(|mut weights| {
         weights.truncate(weights.iter().rposition(|weight| *weight != 0).map_or(0, |last| last + 1));
         weights
@@ -208,7 +209,7 @@ fn frames() -> impl Strategy<Value = Frame> {
     let times = (millis(), millis());
     ("[a-z0-9.-]{1,253}", numbers, times, weights, kind, vec(heard, 0..8), vec(echo, 0..5), vec(claim, 0..20)).prop_map(
         |(name, numbers, (interval, lateness), weights, kind, heard, echoes, claims)| {
-            let (cluster, boot, counter, digest, challenge, draining, listening) = numbers;
+            let (cluster, boot, counter, digest, seen, challenge, draining, listening) = numbers;
             Frame {
                 cluster,
                 speaker: SpeakerName::new(name).unwrap(),
@@ -219,6 +220,7 @@ fn frames() -> impl Strategy<Value = Frame> {
                 interval,
                 lateness,
                 digest,
+                seen,
                 challenge,
                 weights,
                 kind,

@@ -1,7 +1,7 @@
 //! Who opens what: a known answer, keys that change, and every refusal by its reason.
 
 use super::*;
-use crate::wire::heartbeat::{Kind, SpeakerName};
+use crate::wire::heartbeat::SpeakerName;
 use proptest::{collection::vec, prelude::*};
 use std::time::Duration;
 
@@ -13,20 +13,13 @@ const OTHERS: [u8; KEY] = [9; KEY];
 fn frame() -> Frame {
     Frame {
         cluster: 1,
-        speaker: SpeakerName::new("n1").unwrap(),
         boot: 2,
         counter: 3,
-        draining: false,
-        listening: false,
-        interval: Duration::from_millis(100),
-        lateness: Duration::ZERO,
         digest: 4,
-        challenge: 5,
-        weights: Vec::new(),
-        kind: Kind::Beat,
-        heard: Vec::new(),
-        echoes: Vec::new(),
-        claims: Vec::new(),
+        seen: 5,
+        challenge: 6,
+        interval: Duration::from_millis(100),
+        ..Frame::new(SpeakerName::new("n1").unwrap())
     }
 }
 

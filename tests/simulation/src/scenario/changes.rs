@@ -136,6 +136,19 @@ pub(super) fn release_missed(draft: &mut Draft) {
     draft.plan.bounds = Bounds { silence: ms(800), double: ms(300), ..draft.plan.bounds };
 }
 
+pub(super) fn half_told(draft: &mut Draft) {
+    draft.start();
+    let (which, released, again) = released_and_allocated_again(draft);
+    for number in 0..draft.plan.speakers {
+        let most = if draft.rng.random() { 100 } else { 3_500 };
+        told(draft, number, which, released, again, most);
+    }
+    // One that came back would know of the next Service, and take a late word for another release: docs/election.md.
+    let (at, who) = (draft.between(3_500, 9_000), draft.owner());
+    draft.at(at, Action::Crash(who));
+    draft.plan.length = ms(24_000);
+}
+
 /// A VIP is released and, up to 3 s later, another Service's: which, and when.
 fn released_and_allocated_again(draft: &mut Draft) -> (usize, Duration, Duration) {
     let which = draft.vip();

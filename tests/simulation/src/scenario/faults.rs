@@ -117,6 +117,14 @@ pub(super) fn deaf(draft: &mut Draft) {
     draft.plan.bounds.silence = ms(4_000);
 }
 
+pub(super) fn deaf_starved(draft: &mut Draft) {
+    (draft.plan.speakers, draft.plan.vips) = (draft.rng.random_range(20..=50), 60);
+    deaf(draft);
+    draft.at(ms(3_000), Action::Starve(ms(100)));
+    // As above, and all the lateness that is allowed for, and that of a timer and a frame.
+    draft.plan.bounds.double = ms(300 + 400 + 200);
+}
+
 pub(super) fn mute(draft: &mut Draft) {
     fail_owner(draft, Action::Mute);
 }

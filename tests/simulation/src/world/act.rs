@@ -58,6 +58,7 @@ impl World {
             Action::Want(number, which) => {
                 self.speakers[number].eligible.insert(vip(which));
                 self.speakers[number].due.insert(vip(which));
+                self.speakers[number].told.remove(&vip(which));
                 self.released.remove(&vip(which));
                 self.speakers[number].disturbed = now;
                 self.want(number, vip(which));
@@ -88,6 +89,9 @@ impl World {
             }
             Action::Withdraw(number, which) => {
                 self.speakers[number].eligible.remove(&vip(which));
+                if self.speakers[number].election.is_some() {
+                    self.speakers[number].told.insert(vip(which), now);
+                }
                 let known = self.speakers.iter().all(|speaker| !speaker.due.contains(&vip(which)));
                 if known {
                     self.released.entry(vip(which)).or_insert(now);
@@ -187,6 +191,7 @@ impl World {
         (speaker.draining, speaker.drained) = (false, false);
         speaker.paused = None;
         speaker.backlog.clear();
+        speaker.told.clear();
         let (eligible, weight) = (speaker.eligible.clone(), speaker.weight);
         self.tell(number, Input::Weigh(vec![weight]));
         eligible.into_iter().for_each(|vip| self.want(number, vip));
