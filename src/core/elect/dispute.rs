@@ -63,6 +63,10 @@ impl Election {
     /// Says the word again; of a holder that does not live, only that its epoch is taken.
     fn repeat(&mut self, address: IpAddr, mut word: Register) {
         let me = self.holder();
+        // Nobody's word would take the place of this speaker's own, which it leaves in a moment.
+        if word.state == State::Released && self.owns(address) {
+            return;
+        }
         if word.holder != me && word.state.answers() && !self.peers.answers(word.holder) {
             word.state = State::Vacant;
         }

@@ -114,3 +114,24 @@ fn what_is_withdrawn_is_let_go_at_once() {
     segment.tell(owner, Input::Withdraw { vip: VIP });
     assert_eq!(segment.owners(VIP), [] as [&str; 0]);
 }
+
+/// It leaves, and knows of the release from another that reckoned it from a greater claim, while a third claims less.
+#[test]
+fn whoever_still_answers_says_so_whatever_it_knows_of_a_release() {
+    let (mut segment, owner, other) = owner_and_other();
+    segment.all(Input::Withdraw { vip: VIP });
+    segment.tell(owner, Input::Want { vip: VIP, wish: Wish::default() });
+    segment.run(ms(2_000));
+    let own = *segment.speakers[owner].claims.get(VIP).unwrap();
+    segment.speakers.remove(other);
+    segment.tell(owner, Input::Unwant { vip: VIP });
+    let release = Claim { epoch: own.epoch + 9, after: 0, state: State::Released, ..own };
+    let lower = Claim { epoch: own.epoch + 1, ..own };
+    segment.said.clear();
+    segment.tell(owner, frame("c", 1, Kind::Beat, vec![release]));
+    segment.tell(owner, frame("d", 1, Kind::Beat, vec![lower]));
+    segment.run(ms(500));
+    let said = segment.said.iter().flat_map(|(_, frame)| &frame.claims).map(|claim| claim.state);
+    let answers = segment.speakers[owner].owns(VIP);
+    assert!(!answers || said.clone().all(|state| state != State::Released), "{:?}", said.collect::<Vec<_>>());
+}
