@@ -21,7 +21,7 @@ use tokio::{
 /// How long an answer may take.
 const LONGEST: Duration = Duration::from_secs(5);
 /// Longer than a connection, and a Service's address, take to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The Service's port.
 const PORT: u16 = 7;
 /// What befalls the owner.

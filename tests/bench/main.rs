@@ -14,7 +14,8 @@ use landfall_bench::{
     lab::{Lab, service},
     machine,
     memory::Memory,
-    partition, pure,
+    partition::{self, Trouble},
+    pure,
     report::{self, Figures},
     silence,
 };
@@ -117,7 +118,8 @@ fn part(name: &str, count: usize) -> Result<String> {
             report::answers(figures.answers.iter(), &mut page);
             figures.section(&mut page);
         }
-        "answers" | "flood" | "silence" | "connections" | "conflict" | "partition" => {
+        "partition" => partition::write(&troubles(count, &step)?, &mut page),
+        "answers" | "flood" | "silence" | "connections" | "conflict" => {
             step("bringing the cluster up");
             let lab = Lab::up(3)?;
             match name {
@@ -136,11 +138,6 @@ fn part(name: &str, count: usize) -> Result<String> {
                     drop(lab);
                     all.push(silences_of_ten(count, &step)?);
                     report::silences(&all, &mut page);
-                }
-                "partition" => {
-                    let vips = dual_stack(&lab)?;
-                    silence::served(&lab, vips[0])?;
-                    partition::write(&partition::measure(&lab, vips, count, &step)?, &mut page);
                 }
                 "connections" => connections::measure(&lab, count)?.section(&mut page),
                 _ => conflict::measure(&lab, count)?.section(&mut page),
@@ -167,7 +164,9 @@ fn measure(trials: &Trials) -> Result<Figures> {
     let mut machine = machine::describe("release")?;
     step("the allocator alone");
     let pure = pure::measure(60, trials.taken)?;
+    keep("pure", |page| pure.section(page))?;
     let crowd = crowd::measure(extent(trials, trials.crowd), &step)?;
+    keep("crowd", |page| crowd.section(page))?;
     let of_ten = silences_of_ten(trials.faults, &step)?;
     step("bringing the cluster up");
     let begun = Instant::now();
@@ -189,7 +188,7 @@ fn measure(trials: &Trials) -> Result<Figures> {
     let flood = flood::measure(&lab, vips[0], trials.flood)?;
     let mut silences = silences(&lab, vips[0], trials.faults, &step)?;
     silences.push(of_ten);
-    let partitions = partition::measure(&lab, vips, trials.troubles, &step)?;
+    keep("silences", |page| report::silences(&silences, page))?;
     step("connections");
     let connections = connections::measure(&lab, trials.connections)?;
     step("foreign hosts");
@@ -199,6 +198,10 @@ fn measure(trials: &Trials) -> Result<Figures> {
     let vips = many(&lab, trials.vips)?;
     answers.extend(ask(&lab, vips, trials.vips, trials.questions)?);
     memory.push((trials.vips + 1, self::memory(&lab)?));
+    drop(lab);
+    // On a cluster of their own, and last: an API server that was away is not forgotten soon.
+    step("bringing another cluster up");
+    let partitions = troubles(trials.troubles, &step)?;
     step("done");
     Ok(Figures {
         machine,
@@ -214,6 +217,25 @@ fn measure(trials: &Trials) -> Result<Figures> {
         connections,
         conflicts,
     })
+}
+
+/// What was measured stays in `target/bench`, should a later part fail.
+fn keep(name: &str, write: impl FnOnce(&mut String)) -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench");
+    let mut page = String::new();
+    write(&mut page);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(name).with_extension("md"), page).with_context(|| format!("keeping {name}"))
+}
+
+/// Every trouble, so many times.
+fn troubles(times: usize, step: impl Fn(&str)) -> Result<Vec<(Trouble, partition::Figures)>> {
+    let lab = Lab::up(3)?;
+    let vips = dual_stack(&lab)?;
+    silence::served(&lab, vips[0])?;
+    let all = partition::measure(&lab, vips, times, step)?;
+    keep("partitions", |page| partition::write(&all, page))?;
+    Ok(all)
 }
 
 /// Answers for an address of each family, beside so many.

@@ -136,7 +136,7 @@ fn freeze_connections(lab: &Lab, node: &str) {
     assert!(ports.len() >= 2, "it has fewer connections than watches: {all}");
     let chain = "type filter hook input priority -300";
     let rule = format!("tcp sport 6443 tcp dport {{ {} }} drop", ports.join(", "));
-    host.exec(&["nft", &format!("table inet frozen {{ chain input {{ {chain}; {rule}; }} }}")]).unwrap();
+    host.exec(&["nft", &format!("table inet frozen {{\nchain input {{ {chain}; {rule}; }}\n}}")]).unwrap();
 }
 
 #[test]

@@ -116,5 +116,8 @@ fn speakers_that_start_while_the_api_server_is_away_answer_for_what_was_wanted_l
     // What was released meanwhile is let go as soon as that is known.
     lab.api_server().start().unwrap();
     lab.wait_silence(gone);
+    // And what is new is answered for.
+    lab.apply(&[service("after")]);
+    lab.owner(lab.address("after"));
     assert_served(&lab, &before);
 }
