@@ -85,8 +85,10 @@ fn run() -> Result<()> {
     }
     show.step("it stays up for looking around; Ctrl-C cleans everything away. In another terminal:");
     let sandbox_command = sibling("sandbox")?.display().to_string();
+    // Whoever is root already may have no sudo.
+    let sudo = if env::var_os("SUDO_UID").is_some() { "sudo -E " } else { "" };
     for what in ["kubectl get services -A", "kubectl describe service web", "shell client", "pull n1", "plug n1"] {
-        println!("           sudo -E {sandbox_command} --id {} {what}", sandbox.id());
+        println!("           {sudo}{sandbox_command} --id {} {what}", sandbox.id());
     }
     println!("           (shell client is a shell on the LAN's host: curl {url})");
     loop {
