@@ -61,7 +61,7 @@ pub async fn follow(
                     warn!(?age, missing = ?inputs.missing(), "the API server does not tell: what was known last is gone by");
                 }
             }
-            () = known.due() => {
+            () = at(known.due()) => {
                 known.write(&inputs);
                 continue;
             }
@@ -96,7 +96,10 @@ async fn at(time: Option<Instant>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::speaker::desired::tests::{POOL, all, data_path};
+    use crate::speaker::{
+        desired::tests::{POOL, all, data_path},
+        last_known::tests::written,
+    };
     use futures::{Stream, stream};
     use std::{net::IpAddr, path::Path};
     use tokio::time::timeout;
@@ -134,12 +137,7 @@ mod tests {
         let (mut tables, mut version) = start(only(all(POOL, KEPT)), folder.path());
         wait_table(&mut tables, KEPT).await;
         timeout(LONG, version.wait_for(|version| *version == 7)).await.unwrap().unwrap();
-        let is_written = async {
-            while !folder.path().join("last-known.json").exists() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        timeout(LONG, is_written).await.unwrap();
+        written(folder.path()).await;
         folder
     }
 

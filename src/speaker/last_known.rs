@@ -6,15 +6,15 @@
 use super::desired::Inputs;
 use anyhow::{Context, ensure};
 use std::{
-    future::pending,
     io,
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 use tokio::{
     fs,
     sync::watch,
-    time::{Instant, sleep, sleep_until, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tracing::warn;
 
@@ -37,7 +37,7 @@ pub struct LastKnown {
     /// None: nothing is kept.
     file: Option<PathBuf>,
     /// To the task that writes.
-    text: watch::Sender<Vec<u8>>,
+    text: watch::Sender<Arc<[u8]>>,
     /// From when on there may be a text,
     earliest: Instant,
     /// and when there is to be one.
@@ -48,7 +48,7 @@ impl LastKnown {
     /// The file in this folder; no name: nothing is kept.
     pub fn new(folder: &Path) -> Self {
         let file = (!folder.as_os_str().is_empty()).then(|| folder.join(FILE));
-        let (text, texts) = watch::channel(Vec::new());
+        let (text, texts) = watch::channel(Arc::default());
         if let Some(file) = file.clone() {
             tokio::spawn(write_all(file, texts));
         }
@@ -79,12 +79,9 @@ impl LastKnown {
         self.due = self.file.as_ref().map(|_| self.earliest.max(Instant::now()));
     }
 
-    /// Waits until [`LastKnown::write`] is to be called.
-    pub async fn due(&self) {
-        match self.due {
-            Some(due) => sleep_until(due).await,
-            None => pending().await,
-        }
+    /// When [`LastKnown::write`] is to be called.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
     }
 
     /// Has it written, and again within the hour.
@@ -92,7 +89,7 @@ impl LastKnown {
         let now = Instant::now();
         (self.earliest, self.due) = (now + PACE, Some(now + REFRESH));
         match inputs.to_text() {
-            Ok(Some(text)) if text.len() <= LONGEST => _ = self.text.send_replace(text),
+            Ok(Some(text)) if text.len() <= LONGEST => _ = self.text.send_replace(text.into()),
             Ok(Some(text)) => warn!("{} octets are too many: {LOST}", text.len()),
             Ok(None) => {}
             Err(error) => warn!("{error}: {LOST}"),
@@ -104,7 +101,7 @@ impl LastKnown {
 const LOST: &str = "a speaker that starts here while the API server is away will not know what is wanted";
 
 /// Writes the latest text, and tries again where that fails.
-async fn write_all(file: PathBuf, mut texts: watch::Receiver<Vec<u8>>) {
+async fn write_all(file: PathBuf, mut texts: watch::Receiver<Arc<[u8]>>) {
     while texts.changed().await.is_ok() {
         loop {
             let text = texts.borrow_and_update().clone();
@@ -125,17 +122,17 @@ async fn write(file: &Path, text: &[u8]) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::speaker::desired::tests::{POOL, told};
     use std::fs::File;
 
     const VIP: &str = "198.51.100.100";
 
-    /// Waits until a file is there.
-    async fn written(file: &Path) {
+    /// Waits until the file in this folder is there.
+    pub async fn written(folder: &Path) {
         let is_there = async {
-            while !file.exists() {
+            while !folder.join(FILE).exists() {
                 sleep(Duration::from_millis(5)).await;
             }
         };
@@ -149,7 +146,7 @@ mod tests {
         assert!(known.read().await.is_none(), "there is no file");
         let inputs = told(POOL, VIP);
         known.write(&inputs);
-        written(&folder.path().join(FILE)).await;
+        written(folder.path()).await;
         let (read, _) = known.read().await.unwrap();
         assert_eq!(read.to_text().unwrap(), inputs.to_text().unwrap());
 

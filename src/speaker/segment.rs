@@ -357,14 +357,12 @@ impl Segment {
         self.election.is_isolated()
     }
 
-    /// The watches have seen this version.
-    pub fn see(&mut self, version: u64, now: Now) -> Vec<Change> {
-        if self.election.seen() < version { self.elect(Input::Seen(version), now) } else { Vec::new() }
-    }
-
-    /// Does what is due by now.
-    pub fn run(&mut self, now: Now) -> Vec<Change> {
+    /// Does what is due by now. `seen` is the newest version of an object that the watches have told.
+    pub fn run(&mut self, seen: u64, now: Now) -> Vec<Change> {
         let mut changes = Vec::new();
+        if self.election.seen() < seen {
+            changes.extend(self.elect(Input::Seen(seen), now));
+        }
         let is_isolated = self.is_isolated();
         if std::mem::replace(&mut self.was_isolated, is_isolated) && !is_isolated {
             // What was not announced meanwhile.

@@ -209,7 +209,12 @@ impl Election {
             .filter(|(_, vip)| vip.register.is_some_and(|register| register.holder == sender))
             .map(|(address, _)| *address)
             .collect();
-        for address in vacant {
+        self.vacate(vacant);
+    }
+
+    /// Nobody holds these any more.
+    fn vacate(&mut self, addresses: Vec<IpAddr>) {
+        for address in addresses {
             if let Some(register) = self.vips.get_mut(&address).and_then(|vip| vip.register.as_mut()) {
                 register.state = State::Vacant;
             }
@@ -231,12 +236,7 @@ impl Election {
             .filter(|(address, holder)| known(holder.speaker).is_some_and(|peer| peer.claims.get(*address).is_none()))
             .map(|(address, _)| address)
             .collect();
-        for address in unclaimed {
-            if let Some(register) = self.vips.get_mut(&address).and_then(|vip| vip.register.as_mut()) {
-                register.state = State::Vacant;
-            }
-            self.consider(address);
-        }
+        self.vacate(unclaimed);
     }
 
     /// Somebody misses `suspect`.

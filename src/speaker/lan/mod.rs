@@ -217,17 +217,7 @@ impl Lan {
             Wake::Leave => self.leave(now),
             Wake::Frame(..) | Wake::Time => {}
         }
-        self.see(now);
         self.run(now);
-    }
-
-    /// Tells the elections what the watches have seen by now. That wakes nobody: a beat comes soon.
-    fn see(&mut self, now: Now) {
-        let seen = *self.seen.borrow_and_update();
-        for index in self.segments.keys().copied().collect::<Vec<_>>() {
-            let changes = self.segments.get_mut(&index).map(|segment| segment.see(seen, now)).unwrap_or_default();
-            self.carry_out(index, changes, now);
-        }
     }
 
     /// Others have seen a newer version than the watches have told.
@@ -268,8 +258,10 @@ impl Lan {
             self.rejoin(now);
         }
         let open: Vec<u32> = self.segments.keys().copied().collect();
+        // What the watches have told wakes nobody: a beat comes soon.
+        let seen = *self.seen.borrow();
         for index in open {
-            let changes = self.segments.get_mut(&index).map(|segment| segment.run(now)).unwrap_or_default();
+            let changes = self.segments.get_mut(&index).map(|segment| segment.run(seen, now)).unwrap_or_default();
             self.carry_out(index, changes, now);
             if let Some(segment) = self.segments.get_mut(&index) {
                 segment.speak();

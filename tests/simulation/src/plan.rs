@@ -135,6 +135,22 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// One in which nothing happens to these speakers, each on a node of its own on one LAN, and everything is allowed.
+    pub fn new(speakers: usize, vips: usize, length: Duration) -> Self {
+        Self {
+            speakers,
+            seats: Vec::new(),
+            vips,
+            weights: Vec::new(),
+            lan: crate::lan::Quality::default(),
+            timing: Timing::default(),
+            gateway: true,
+            actions: Vec::new(),
+            length,
+            bounds: Bounds { silence: length, double: length, needless_moves: true, restored: false, untouched: None },
+        }
+    }
+
     /// Where the speaker is.
     pub fn seat(&self, number: usize) -> Seat {
         self.seats.get(number).copied().unwrap_or(Seat { node: number, lan: 0 })

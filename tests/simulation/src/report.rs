@@ -2,7 +2,7 @@
 
 use crate::{
     lan::Quality,
-    plan::{Action, Bounds, Plan, Who, ms},
+    plan::{Action, Plan, Who, ms},
     speaker::Speaker,
     world::{Deed, World},
 };
@@ -39,22 +39,10 @@ fn take_overs(line: &Line, timing: &Timing, seed: u64) -> Vec<Duration> {
     let crash = Duration::from_micros(rng.random_range(4_000_000..5_000_000));
     actions.push((crash, Action::Crash(Who::OwnerOf(rng.random_range(0..12)))));
     let plan = Plan {
-        speakers: line.speakers,
-        seats: Vec::new(),
-        vips: 12,
-        weights: Vec::new(),
         lan: Quality { lost: line.lost, doubled: 0, overtaken: 0 },
         timing: timing.clone(),
-        gateway: true,
         actions,
-        length: crash + ms(8_000),
-        bounds: Bounds {
-            silence: ms(8_000),
-            double: ms(8_000),
-            needless_moves: true,
-            restored: false,
-            untouched: None,
-        },
+        ..Plan::new(line.speakers, 12, crash + ms(8_000))
     };
     let mut world = World::new(plan, seed);
     // With such bounds nothing fails; a VIP without a successor shows as the longest time there is.
@@ -161,20 +149,8 @@ fn needless(timing: &Timing, lost: u32, starved: Duration, seed: u64) -> usize {
 
 /// Speakers that start within half a second, and to whom nothing happens.
 fn calm(speakers: usize, vips: usize, length: Duration) -> Plan {
-    Plan {
-        speakers,
-        seats: Vec::new(),
-        vips,
-        weights: Vec::new(),
-        lan: Quality::default(),
-        timing: Timing::default(),
-        gateway: true,
-        actions: (0..speakers)
-            .map(|number| (ms(500 * number as u64 / speakers as u64), Action::Start(number)))
-            .collect(),
-        length,
-        bounds: Bounds { silence: length, double: length, needless_moves: true, restored: false, untouched: None },
-    }
+    let starts = (0..speakers).map(|number| (ms(500 * number as u64 / speakers as u64), Action::Start(number)));
+    Plan { actions: starts.collect(), ..Plan::new(speakers, vips, length) }
 }
 
 /// What is sent in a second where nothing happens, once all have started within half a second, in Markdown.

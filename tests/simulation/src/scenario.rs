@@ -12,7 +12,6 @@ use crate::{
     lan::Quality,
     plan::{Action, Bounds, Plan, Who, ms},
 };
-use landfall_core::elect::Timing;
 use rand::{Rng, SeedableRng, seq::IndexedRandom};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
@@ -35,15 +34,6 @@ impl Scenario {
         let mut draft = Draft {
             rng,
             plan: Plan {
-                speakers,
-                seats: Vec::new(),
-                vips,
-                weights: Vec::new(),
-                lan: Quality::default(),
-                gateway: true,
-                timing: Timing::default(),
-                actions: Vec::new(),
-                length: ms(12_000),
                 bounds: Bounds {
                     silence: ms(500),
                     double: ms(60),
@@ -51,6 +41,7 @@ impl Scenario {
                     restored: false,
                     untouched: None,
                 },
+                ..Plan::new(speakers, vips, ms(12_000))
             },
         };
         (self.make)(&mut draft);

@@ -3,11 +3,9 @@
 //! A [`Meter`] follows what was done about each VIP afterwards; it knows the few faults of these runs and no others.
 
 use crate::{
-    lan::Quality,
-    plan::{self, Action, Bounds, Plan, Who, ms},
+    plan::{self, Action, Plan, Who, ms},
     world::{Deed, World},
 };
-use landfall_core::elect::Timing;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::{
@@ -148,18 +146,8 @@ fn run((speakers, vips): Size, event: Event, seed: u64) -> Meter {
             actions.push((at + APART, Action::Heal));
         }
     }
-    let plan = Plan {
-        speakers,
-        seats: Vec::new(),
-        vips,
-        weights: Vec::new(),
-        lan: Quality::default(),
-        timing: Timing::default(),
-        gateway: true,
-        actions,
-        length: at + if event == Event::Halves { APART } else { Duration::ZERO } + AFTERWARDS,
-        bounds: Bounds { silence: ms(0), double: ms(0), needless_moves: true, restored: false, untouched: None },
-    };
+    let length = at + if event == Event::Halves { APART } else { Duration::ZERO } + AFTERWARDS;
+    let plan = Plan { actions, ..Plan::new(speakers, vips, length) };
     let mut world = World::unjudged(plan, seed);
     let _ = world.run();
     Meter::of(&world, vips, (event == Event::Halves).then_some((split, at)))

@@ -67,14 +67,20 @@ fn no_run_is_over_because_others_speak_of_another() {
     }
 }
 
-/// Otherwise nobody answers for as long as the other lives.
-#[test]
-fn what_others_say_of_one_who_is_heard_and_says_otherwise_does_not_last() {
+/// An owner, and a greater word that another holds the VIP, who cannot even answer for it.
+fn owner_and_wrong_word() -> (Segment, &'static str, Claim) {
     let (mut segment, owner, other) = owner_and_other();
     segment.tell(other, Input::Unwant { vip: VIP });
     let of = Some(Holder { speaker: id(other), boot: 1 });
     let epoch = segment.speakers[owner].claims.get(VIP).unwrap().epoch + 1;
     let claim = Claim { vip: VIP, epoch, after: 0, firm: true, state: State::Held, of };
+    (segment, owner, claim)
+}
+
+/// Otherwise nobody answers for as long as the other lives.
+#[test]
+fn what_others_say_of_one_who_is_heard_and_says_otherwise_does_not_last() {
+    let (mut segment, owner, claim) = owner_and_wrong_word();
     segment.tell(owner, frame("c", 1, Kind::Beat, vec![claim]));
     assert_eq!(segment.owners(VIP), [] as [&str; 0]);
     segment.run(ms(90_000));
@@ -83,11 +89,7 @@ fn what_others_say_of_one_who_is_heard_and_says_otherwise_does_not_last() {
 
 #[test]
 fn who_hears_that_it_holds_what_it_does_not_says_so() {
-    let (mut segment, owner, other) = owner_and_other();
-    segment.tell(other, Input::Unwant { vip: VIP });
-    let of = Some(Holder { speaker: id(other), boot: 1 });
-    let epoch = segment.speakers[owner].claims.get(VIP).unwrap().epoch + 1;
-    let claim = Claim { vip: VIP, epoch, after: 0, firm: true, state: State::Held, of };
+    let (mut segment, owner, claim) = owner_and_wrong_word();
     segment.all(frame("c", 1, Kind::Beat, vec![claim]));
     segment.run(ms(100));
     assert_eq!(segment.owners(VIP), [owner]);
