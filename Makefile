@@ -31,6 +31,7 @@ help: ## this list
 
 demo: preflight ## a three-node cluster with Landfall on it; stays up until Ctrl-C
 	@$(TOOLS); export LANDFALL_TOOLS; \
+	echo "building Landfall: some minutes the first time" >&2; \
 	$(CARGO) build --quiet --locked --package landfall --package landfall-sandbox --package landfall-demo; \
 	$(CARGO) $(AS_ROOT) run --quiet --locked --package landfall-demo
 

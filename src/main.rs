@@ -29,7 +29,7 @@ enum Command {
     Speaker(SpeakerArgs),
     /// Checks a configuration and names every error with its line
     Check {
-        /// The text of the ConfigMap's key config.yaml
+        /// The ConfigMap's manifest, or the text of its key config.yaml alone
         file: PathBuf,
     },
 }
@@ -57,7 +57,7 @@ fn run(program: impl AsyncFnOnce(CancellationToken) -> anyhow::Result<()>) -> an
 fn check(file: &PathBuf) -> anyhow::Result<ExitCode> {
     let name = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("reading {name}"))?;
-    match landfall_core::config::parse(&text) {
+    match landfall_core::config::parse_file(&text) {
         Ok(parsed) => {
             parsed.warnings.iter().for_each(|warning| println!("{name}: warning: {warning}"));
             println!("{name}: correct, {}", parsed.config.summary());

@@ -9,14 +9,18 @@
 
 use super::announced::Words as Announcement;
 use crate::cluster::{
-    events::{Severity, Telling},
+    events::Telling,
     names,
     service::{Said, Service},
 };
 use k8s_openapi::jiff::Timestamp;
-use landfall_core::alloc::{Decision, Refusal, Reserve};
+use landfall_core::alloc::Decision;
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
+
+mod words;
+
+pub use words::loss;
 
 /// One write, and what to tell the user when it succeeded.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,7 +81,7 @@ pub fn plan(service: &Service, decision: Option<&Decision>, now: Timestamp) -> O
     }
     // What the status had already is news once it is ours.
     let moved = status.contains_key("loadBalancer") || service.alloc.record.is_none();
-    let telling = decision.and_then(|decision| tell(decision, moved, judged));
+    let telling = decision.and_then(|decision| words::tell(service, decision, moved, judged));
     Some(Plan { patch: patch(service, metadata, status), telling })
 }
 
@@ -114,8 +118,11 @@ fn target<'a>(service: &Service, decision: Option<&'a Decision>) -> Target<'a> {
     match decision {
         Some(Decision::Assign { addresses, record, kept, .. }) => {
             let condition = match kept {
-                None => ("True", "Allocated", format!("{} from pool {record}", list(addresses))),
-                Some(refusal) => ("True", refusal.reason(), kept_words(addresses, &refusal.lasting())),
+                None => ("True", "Allocated", format!("{} from pool {record}", words::list(addresses))),
+                Some(refusal) => {
+                    let lasting = refusal.lasting();
+                    ("True", refusal.reason(), words::kept(service, addresses, record, (refusal, &lasting)))
+                }
             };
             Target { holds: Holding::These(addresses, record), condition: Some(Some(condition)) }
         }
@@ -193,46 +200,6 @@ fn change_condition(
         condition["lastTransitionTime"] = json!(Timestamp::from_second(now.as_second()).unwrap_or(now));
     }
     Some(condition)
-}
-
-fn tell(decision: &Decision, moved: bool, judged: bool) -> Option<Telling> {
-    let telling = |severity, reason, note| Some(Telling { severity, reason, note });
-    match decision {
-        Decision::Assign { addresses, kept: Some(refusal), .. } if judged => {
-            telling(Severity::Warning, "AddressKept", kept_words(addresses, &refusal.to_string()))
-        }
-        Decision::Assign { addresses, record, .. } if moved => {
-            telling(Severity::Normal, "IPAllocated", format!("{} from pool {record}", list(addresses)))
-        }
-        Decision::Refuse { refusal, .. } if judged && matches!(refusal, Refusal::Foreign { .. }) => {
-            telling(Severity::Warning, "ForeignStatus", refusal.to_string())
-        }
-        Decision::Refuse { refusal, .. } if judged => {
-            telling(Severity::Warning, "AllocationFailed", refusal.to_string())
-        }
-        Decision::Release { addresses, .. } if !addresses.is_empty() => {
-            telling(Severity::Normal, "IPReleased", format!("{} is released", list(addresses)))
-        }
-        _ => None,
-    }
-}
-
-/// What is told of a loss.
-pub fn loss(refusal: &Refusal) -> Telling {
-    let reason = match refusal {
-        Refusal::Unshareable { .. } => "SharingLost",
-        Refusal::Reserved { by: Reserve::InUse(_), .. } => "AddressConflict",
-        _ => "AllocationFailed",
-    };
-    Telling { severity: Severity::Warning, reason, note: refusal.to_string() }
-}
-
-fn kept_words(addresses: &[IpAddr], why: &str) -> String {
-    format!("{} is kept although it no longer fits: {why}", list(addresses))
-}
-
-fn list(addresses: &[IpAddr]) -> String {
-    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 use super::*;
-use landfall_core::alloc::ServiceKey;
+use crate::cluster::events::Severity;
+use landfall_core::{
+    alloc::{Refusal, ServiceKey},
+    config::Barrier,
+};
 
 const VIP: &str = "198.51.100.100";
 
@@ -56,7 +60,7 @@ fn telling(severity: Severity, reason: &'static str, note: impl Into<String>) ->
 }
 
 fn kept_note() -> String {
-    format!("{VIP} is kept although it no longer fits: {}", Refusal::NoPools)
+    format!("{VIP} is kept although {}", Refusal::NoPools)
 }
 
 #[test]
@@ -293,6 +297,45 @@ fn addresses_that_were_announced_are_known_with_the_same_write_and_forgotten_wit
     let released = plan(&service(known), Some(&release(&[VIP])), now()).unwrap().patch;
     let both = json!({"landfall.dev/allocated-from": null, "landfall.dev/announced-addresses": null});
     assert_eq!(released["metadata"]["annotations"], both);
+}
+
+#[test]
+fn who_keeps_what_no_longer_fits_is_told_how_to_leave_it() {
+    let other = "198.51.100.7";
+    let outside = |address: &str| Refusal::OutsidePools { address: address.parse().unwrap() };
+    let others = |pool: &str| Refusal::NotAdmitted { pool: pool.into(), barrier: Barrier::Namespace };
+    let [can, will] =
+        ["; or let the Service move, by its annotation landfall.dev/migrate: \"true\"", "; the Service moves once"];
+    for (refusal, migrate, advice) in [
+        (outside(VIP), "false", can),
+        (outside(VIP), "true", will),
+        (others("default"), "false", can),
+        // What it asks for is not to be had: it has what it has.
+        (outside(other), "false", ""),
+        (outside(other), "true", ""),
+        (others("another"), "false", ""),
+    ] {
+        let before = service(|object| {
+            allocated(object);
+            object["metadata"]["annotations"][names::MIGRATE] = json!(migrate);
+        });
+        let note = plan(&before, Some(&assign(&[VIP], Some(refusal.clone()))), now()).unwrap().telling.unwrap().note;
+        let rest = note.strip_prefix(&format!("{VIP} is kept although {refusal}"));
+        assert!(rest.is_some_and(|rest| rest.starts_with(advice) && rest.is_empty() == advice.is_empty()), "{note}");
+    }
+    let both = plan(&service(allocated), Some(&assign(&[VIP, "2001:db8::1"], Some(outside(VIP)))), now()).unwrap();
+    let start = format!("{VIP}, 2001:db8::1 are kept although {VIP} is in no pool");
+    assert!(both.telling.unwrap().note.starts_with(&start));
+}
+
+#[test]
+fn who_moves_is_told_from_where() {
+    let moved = plan(&service(allocated), Some(&assign(&["198.51.100.7"], None)), now()).unwrap();
+    let note = format!("198.51.100.7 from pool default, instead of {VIP}");
+    assert_eq!(moved.telling, telling(Severity::Normal, "IPAllocated", note));
+    // The condition says what is, not what was: it would be written again after a restart otherwise.
+    let condition = &moved.patch["status"]["conditions"][0];
+    assert_eq!(condition["message"], "198.51.100.7 from pool default");
 }
 
 #[test]

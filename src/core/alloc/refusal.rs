@@ -70,7 +70,7 @@ pub enum Refusal {
     #[error("the request cannot be understood: {0}")]
     Malformed(String),
     /// The request names a pool that is not there, or the pool that the Service's addresses came from is gone.
-    #[error("there is no pool {pool:?}: there is {known}")]
+    #[error("there is no pool {pool:?}: ask for one that there is ({known}), or add it")]
     UnknownPool {
         /// The pool.
         pool: String,
@@ -217,6 +217,21 @@ impl Refusal {
             Self::WrongPool { .. } => "AddressNotInPool",
             Self::WrongFamily { .. } => "AddressOfWrongFamily",
             Self::TwoOfOneFamily { .. } => "TwoAddressesOfOneFamily",
+        }
+    }
+
+    /// Whether it is one of these addresses, which a Service has from the pools in `record`, that does not fit; otherwise it is
+    /// what the Service asks for beside or instead of them.
+    pub fn is_about(&self, addresses: &[IpAddr], record: &str) -> bool {
+        match self {
+            Self::OutsidePools { address }
+            | Self::Excluded { address, .. }
+            | Self::Reserved { address, .. }
+            | Self::Unshareable { address, .. }
+            | Self::Taken { address, .. }
+            | Self::WrongPool { address, .. } => addresses.contains(address),
+            Self::NotAdmitted { pool, .. } => record.split(',').any(|from| from == pool),
+            _ => false,
         }
     }
 

@@ -12,6 +12,7 @@ mod duration;
 mod fields;
 mod idle;
 mod labels;
+mod manifest;
 mod pool;
 mod preference;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use conflict::{Conflict, Policy, Probe};
 pub use diagnostic::{Diagnostic, Errors, Fault, Position};
 pub use idle::Present;
 pub use labels::Labels;
+pub use manifest::parse_file;
 pub use pool::{Pool, Sharing};
 pub use preference::Preference;
 pub use selector::Selector;

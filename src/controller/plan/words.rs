@@ -1,0 +1,66 @@
+//! What users are told of decisions, in Events and conditions.
+
+use crate::cluster::{
+    events::{Severity, Telling},
+    names,
+    service::Service,
+};
+use landfall_core::alloc::{Decision, Refusal, Reserve};
+use std::net::IpAddr;
+
+/// What is told of a decision about `service`, as it stood before: `moved`: its addresses change, `judged`: its condition does.
+pub(super) fn tell(service: &Service, decision: &Decision, moved: bool, judged: bool) -> Option<Telling> {
+    let telling = |severity, reason, note| Some(Telling { severity, reason, note });
+    match decision {
+        Decision::Assign { addresses, record, kept: Some(refusal), .. } if judged => {
+            let note = kept(service, addresses, record, (refusal, &refusal.to_string()));
+            telling(Severity::Warning, "AddressKept", note)
+        }
+        Decision::Assign { addresses, record, .. } if moved => {
+            telling(Severity::Normal, "IPAllocated", allocated(service, addresses, record))
+        }
+        Decision::Refuse { refusal, .. } if judged && matches!(refusal, Refusal::Foreign { .. }) => {
+            telling(Severity::Warning, "ForeignStatus", refusal.to_string())
+        }
+        Decision::Refuse { refusal, .. } if judged => {
+            telling(Severity::Warning, "AllocationFailed", refusal.to_string())
+        }
+        Decision::Release { addresses, .. } if !addresses.is_empty() => {
+            telling(Severity::Normal, "IPReleased", format!("{} is released", list(addresses)))
+        }
+        _ => None,
+    }
+}
+
+/// What is told of a loss.
+pub fn loss(refusal: &Refusal) -> Telling {
+    let reason = match refusal {
+        Refusal::Unshareable { .. } => "SharingLost",
+        Refusal::Reserved { by: Reserve::InUse(_), .. } => "AddressConflict",
+        _ => "AllocationFailed",
+    };
+    Telling { severity: Severity::Warning, reason, note: refusal.to_string() }
+}
+
+/// That `service` keeps addresses although `why`, which are the words of `refusal`; and how it can leave them, where they are
+/// themselves what does not fit.
+pub(super) fn kept(service: &Service, addresses: &[IpAddr], record: &str, (refusal, why): (&Refusal, &str)) -> String {
+    let advice = match (refusal.is_about(addresses, record), service.alloc.request().migrate) {
+        (false, _) => String::new(),
+        (true, false) => format!("; or let the Service move, by its annotation {}: \"true\"", names::MIGRATE),
+        (true, true) => "; the Service moves once there is an address that fits".to_owned(),
+    };
+    format!("{} {} kept although {why}{advice}", list(addresses), if addresses.len() == 1 { "is" } else { "are" })
+}
+
+/// Which addresses `service` gets, and which of ours it had before and leaves.
+fn allocated(service: &Service, addresses: &[IpAddr], record: &str) -> String {
+    let had = service.vips().iter().copied();
+    let left: Vec<IpAddr> = had.filter(|vip| !addresses.contains(vip)).collect();
+    let text = format!("{} from pool {record}", list(addresses));
+    if left.is_empty() { text } else { format!("{text}, instead of {}", list(&left)) }
+}
+
+pub(super) fn list(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
