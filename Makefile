@@ -62,7 +62,8 @@ soak: ## the election's simulation at length: SEEDS=1000 of each scenario, from 
 
 bench: preflight ## measures, and writes docs/benchmarks.md
 	$(TOOLS); export LANDFALL_TOOLS; \
-	$(CARGO) build --release --locked --package landfall --package landfall-sandbox --bins; \
+	$(CARGO) build --profile dist --locked --package landfall --bin landfall; \
+	$(CARGO) build --release --locked --package landfall-sandbox --bins; \
 	$(CARGO) $(AS_ROOT) bench --locked --package landfall-bench
 
 image: preflight-image ## Landfall's image as an archive in target/image; ARCH=arm64 for that processor

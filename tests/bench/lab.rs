@@ -3,11 +3,15 @@
 use crate::lan;
 use anyhow::{Context, Result, ensure};
 use landfall_sandbox::{
-    Builder, Cluster, Landfall, LandfallOptions, Node, PodSpec, Process, Sandbox, api::Content, objects, sibling,
-    wait_for,
+    Builder, Cluster, Landfall, LandfallOptions, Node, PodSpec, Process, Sandbox, api::Content, objects, wait_for,
 };
 use serde_json::{Value, json};
-use std::{net::IpAddr, path::Path, time::Duration};
+use std::{
+    env,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// Longer than anything takes.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -40,6 +44,15 @@ pub struct Lab {
 /// Keeps load balancers off a node.
 const EXCLUDE: &str = "node.kubernetes.io/exclude-from-external-load-balancers";
 
+/// Landfall, optimised as what ships is.
+fn program() -> Result<PathBuf> {
+    let own = env::current_exe()?;
+    let found = own.ancestors().map(|folder| folder.join("dist/landfall")).find(|path| path.is_file());
+    found.with_context(|| {
+        format!("there is no dist/landfall above {}: build it with `cargo build --profile dist`", own.display())
+    })
+}
+
 /// A cluster with Landfall on it, and somebody who leads.
 fn start(
     cluster: Builder,
@@ -48,7 +61,7 @@ fn start(
 ) -> Result<(Sandbox, Landfall)> {
     let sandbox = cluster.up()?;
     let manifests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../manifests");
-    let landfall = sandbox.start_landfall(&change(LandfallOptions::new(sibling("landfall")?).manifests(&manifests)))?;
+    let landfall = sandbox.start_landfall(&change(LandfallOptions::new(program()?).manifests(&manifests)))?;
     sandbox.apply(&objects::config(config).to_string())?;
     wait_for("a leading controller", PATIENCE, || landfall.leader(&sandbox).map(drop))?;
     Ok((sandbox, landfall))

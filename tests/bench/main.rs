@@ -161,7 +161,8 @@ fn stopwatch() -> impl Fn(&str) {
 
 fn measure(trials: &Trials) -> Result<Figures> {
     let step = stopwatch();
-    let mut machine = machine::describe("release")?;
+    let mut machine = machine::describe("dist")?;
+    machine.push(("client, allocator alone", "release profile".to_owned()));
     step("the allocator alone");
     let pure = pure::measure(60, trials.taken)?;
     keep("pure", |page| pure.section(page))?;
