@@ -120,8 +120,7 @@ fn target<'a>(service: &Service, decision: Option<&'a Decision>) -> Target<'a> {
             let condition = match kept {
                 None => ("True", "Allocated", format!("{} from pool {record}", words::list(addresses))),
                 Some(refusal) => {
-                    let lasting = refusal.lasting();
-                    ("True", refusal.reason(), words::kept(service, addresses, record, (refusal, &lasting)))
+                    ("True", refusal.reason(), words::kept(service, addresses, record, refusal, refusal.lasting()))
                 }
             };
             Target { holds: Holding::These(addresses, record), condition: Some(Some(condition)) }

@@ -60,7 +60,7 @@ fn telling(severity: Severity, reason: &'static str, note: impl Into<String>) ->
 }
 
 fn kept_note() -> String {
-    format!("{VIP} is kept although {}", Refusal::NoPools)
+    format!("{VIP} is kept, since what the Service asks for is not to be had: {}", Refusal::NoPools)
 }
 
 #[test]
@@ -304,24 +304,31 @@ fn who_keeps_what_no_longer_fits_is_told_how_to_leave_it() {
     let other = "198.51.100.7";
     let outside = |address: &str| Refusal::OutsidePools { address: address.parse().unwrap() };
     let others = |pool: &str| Refusal::NotAdmitted { pool: pool.into(), barrier: Barrier::Namespace };
-    let [can, will] =
-        ["; or let the Service move, by its annotation landfall.dev/migrate: \"true\"", "; the Service moves once"];
-    for (refusal, migrate, advice) in [
-        (outside(VIP), "false", can),
-        (outside(VIP), "true", will),
-        (others("default"), "false", can),
+    let asks = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let nothing = || asks(names::MIGRATE, "false");
+    let can = "; or let the Service move, by its annotation landfall.dev/migrate: \"true\"";
+    let will = "; the Service moves once there is an address that fits";
+    for (refusal, annotation, advice) in [
+        (outside(VIP), nothing(), Some(can)),
+        (outside(VIP), asks(names::MIGRATE, "true"), Some(will)),
+        (others("default"), nothing(), Some(can)),
+        // It would not move: it asks for this one.
+        (outside(VIP), asks("landfall.dev/addresses", VIP), None),
+        (others("default"), asks("landfall.dev/pool", "default"), None),
         // What it asks for is not to be had: it has what it has.
-        (outside(other), "false", ""),
-        (outside(other), "true", ""),
-        (others("another"), "false", ""),
+        (outside(other), asks("landfall.dev/addresses", other), None),
+        (others("another"), asks("landfall.dev/pool", "another"), None),
     ] {
         let before = service(|object| {
             allocated(object);
-            object["metadata"]["annotations"][names::MIGRATE] = json!(migrate);
+            object["metadata"]["annotations"][&annotation.0] = json!(annotation.1);
         });
         let note = plan(&before, Some(&assign(&[VIP], Some(refusal.clone()))), now()).unwrap().telling.unwrap().note;
-        let rest = note.strip_prefix(&format!("{VIP} is kept although {refusal}"));
-        assert!(rest.is_some_and(|rest| rest.starts_with(advice) && rest.is_empty() == advice.is_empty()), "{note}");
+        let wanted = match advice {
+            Some(advice) => format!("{VIP} is kept although {refusal}{advice}"),
+            None => format!("{VIP} is kept, since what the Service asks for is not to be had: {refusal}"),
+        };
+        assert_eq!(note, wanted);
     }
     let both = plan(&service(allocated), Some(&assign(&[VIP, "2001:db8::1"], Some(outside(VIP)))), now()).unwrap();
     let start = format!("{VIP}, 2001:db8::1 are kept although {VIP} is in no pool");
@@ -329,9 +336,9 @@ fn who_keeps_what_no_longer_fits_is_told_how_to_leave_it() {
 }
 
 #[test]
-fn who_moves_is_told_from_where() {
+fn who_leaves_an_address_is_told_which() {
     let moved = plan(&service(allocated), Some(&assign(&["198.51.100.7"], None)), now()).unwrap();
-    let note = format!("198.51.100.7 from pool default, instead of {VIP}");
+    let note = format!("198.51.100.7 from pool default, and no longer {VIP}");
     assert_eq!(moved.telling, telling(Severity::Normal, "IPAllocated", note));
     // The condition says what is, not what was: it would be written again after a restart otherwise.
     let condition = &moved.patch["status"]["conditions"][0];

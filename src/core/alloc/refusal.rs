@@ -1,6 +1,6 @@
 //! Why a Service is not served as it asks, in words that say what to change.
 
-use super::{Few, Reserve, ServiceKey, sharing::Clash};
+use super::{Few, Request, Reserve, ServiceKey, sharing::Clash};
 use crate::{addr::Family, config::Barrier};
 use std::{fmt, net::IpAddr};
 
@@ -220,17 +220,19 @@ impl Refusal {
         }
     }
 
-    /// Whether it is one of these addresses, which a Service has from the pools in `record`, that does not fit; otherwise it is
-    /// what the Service asks for beside or instead of them.
-    pub fn is_about(&self, addresses: &[IpAddr], record: &str) -> bool {
+    /// Whether it is one of these addresses that does not fit, which a Service has from the pools in `record`, and does not ask
+    /// for: another may be had in its place. Otherwise it is what the Service asks for that is not to be had.
+    pub fn is_about(&self, addresses: &[IpAddr], record: &str, asked: &Request) -> bool {
         match self {
             Self::OutsidePools { address }
             | Self::Excluded { address, .. }
             | Self::Reserved { address, .. }
             | Self::Unshareable { address, .. }
-            | Self::Taken { address, .. }
-            | Self::WrongPool { address, .. } => addresses.contains(address),
-            Self::NotAdmitted { pool, .. } => record.split(',').any(|from| from == pool),
+            | Self::WrongPool { address, .. } => addresses.contains(address) && !asked.addresses.contains(address),
+            Self::NotAdmitted { pool, .. } | Self::UnknownPool { pool, .. } => {
+                let asks = asked.pool.is_some() || !asked.addresses.is_empty();
+                !asks && record.split(',').any(|from| from == pool)
+            }
             _ => false,
         }
     }

@@ -221,6 +221,13 @@ pub enum Fault {
     )]
     Interface(String),
 
+    /// A manifest of something else.
+    #[error("found {0}: give the manifest of one ConfigMap, or the text in it alone")]
+    OtherKind(String),
+
+    /// Warning: a manifest that the controller does not read.
+    #[error("{0:?} is not what the controller reads: the ConfigMap is called landfall, in Landfall's namespace")]
+    OtherConfigMap(String),
     /// Warning: nothing is configured.
     #[error("the configuration has no pools: no Service gets an address until there is one")]
     NoPools,

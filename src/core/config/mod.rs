@@ -36,6 +36,7 @@ pub use selector::Selector;
 use crate::addr::{Family, Range, number};
 use fields::Findings;
 use std::{cmp::Reverse, collections::BTreeMap, net::IpAddr, time::Duration};
+use tree::Node;
 
 /// A checked configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,9 +161,12 @@ pub const PREFERENCES: usize = 64;
 /// # Errors
 /// All that is wrong with it. Only what is no YAML at all has one error alone.
 pub fn parse(text: &str) -> Result<Parsed, Errors> {
-    let root = tree::read(text)?;
+    check(&tree::read(text)?)
+}
+
+fn check(root: &Node) -> Result<Parsed, Errors> {
     let mut findings = Findings::default();
-    let fields = findings.fields(&root, "", CONFIG);
+    let fields = findings.fields(root, "", CONFIG);
 
     let listed = fields.list(&mut findings, "pools");
     if let Some((path, node)) = listed.get(POOLS) {

@@ -27,6 +27,21 @@ proptest! {
     }
 
     #[test]
+    fn a_manifest_is_judged_as_the_text_in_it(text in damaged()) {
+        let lines: String = text.lines().map(|line| format!("    {line}\n")).collect();
+        let file = format!("kind: ConfigMap\ndata:\n  config.yaml: |2\n{lines}");
+        let places = |result: Result<Parsed, Errors>, lines, columns| {
+            let (is_good, all) = match result {
+                Ok(parsed) => (true, parsed.warnings),
+                Err(Errors(errors)) => (false, errors),
+            };
+            let place = move |Diagnostic { at, path, .. }: Diagnostic| (at.line + lines, at.column + columns, path);
+            (is_good, all.into_iter().map(place).collect::<Vec<_>>())
+        };
+        prop_assert_eq!(places(parse_file(&file), 0, 0), places(parse(&text), 3, 4));
+    }
+
+    #[test]
     fn pools_overlap_exactly_if_two_blocks_share_an_address(
         blocks in prop::collection::vec((0..60u8, 0..8u8), 1..8),
         split in 0..8usize,

@@ -39,6 +39,21 @@ impl fmt::Display for Value {
     }
 }
 
+impl Node {
+    /// Changes every place in the tree.
+    pub fn each_place(&mut self, change: &impl Fn(&mut Position)) {
+        change(&mut self.at);
+        match &mut self.value {
+            Value::List(list) => list.iter_mut().for_each(|node| node.each_place(change)),
+            Value::Map(map) => map.iter_mut().for_each(|(key, value)| {
+                key.each_place(change);
+                value.each_place(change);
+            }),
+            _ => {}
+        }
+    }
+}
+
 /// Reads one YAML document. An empty text is [`Value::Null`].
 pub(super) fn read(text: &str) -> Result<Node, Errors> {
     let mut options = serde_saphyr::Options::default();
