@@ -1,6 +1,6 @@
 //! What a Service's own status says that it holds: the only memory that outlives a restart.
 
-use super::{Refusal, Service, entry::Entry, held::Held, ledger::Ledger, plan};
+use super::{Refusal, Service, contested, entry::Entry, held::Held, ledger::Ledger, plan};
 use crate::addr::Family;
 
 /// Takes over what a Service's status claims, unless it holds something; what it has not let go it has back. Says whether
@@ -13,6 +13,9 @@ pub(super) fn adopt(entry: &mut Entry, ledger: &mut Ledger) -> bool {
         Claim::Foreign => false,
         Claim::Ours(..) if entry.take_back() => true,
         Claim::Ours(held, lost) => {
+            if entry.service.record.is_none() && !held.is_empty() {
+                contested::stay(entry);
+            }
             held.iter().for_each(|held| ledger.take(held, &entry.service.key));
             entry.adopt(held);
             lost.into_iter().for_each(|lost| entry.lose(lost));

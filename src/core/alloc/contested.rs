@@ -39,6 +39,11 @@ pub(super) fn leave(
     Plan { lost: Some(Refusal::Reserved { address, by }), ..other }
 }
 
+/// The Service has taken over addresses that it showed already: its clients know them, and it leaves none of them.
+pub(super) fn stay(entry: &mut Entry) {
+    entry.moves = MOVES;
+}
+
 /// The address that the Service may leave, and who has it.
 fn contested(entry: &Entry, ledger: &Ledger, left: &BTreeSet<IpAddr>) -> Option<(IpAddr, Reserve)> {
     let service = &entry.service;

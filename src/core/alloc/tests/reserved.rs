@@ -72,6 +72,8 @@ fn an_address_in_use_is_kept_where_it_was_announced_asked_for_shared_or_nothing_
     for (pools, service) in [
         (&two, announced),
         (&two, service("a").asks(None, &["198.51.100.1"])),
+        // Another implementation's: its clients know it.
+        (&two, service("a").shows(&["198.51.100.1"])),
         (&pools(&["a: [198.51.100.1]"]), service("a")),
     ] {
         let mut world = World::new(pools);
