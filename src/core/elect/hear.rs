@@ -185,7 +185,10 @@ impl Election {
             Some(_) if released && !same => self.stop(address, Released::Withdrawn),
             Some(Mine::Owner) if stands && yielded => self.stop(address, Released::HandedOver),
             Some(Mine::Owner) if stands => self.stop(address, Released::Outbid),
-            Some(Mine::Leaving { .. }) if stands => self.stop(address, Released::HandedOver),
+            Some(Mine::Leaving { .. }) if stands => {
+                self.handed_over = Some(now);
+                self.stop(address, Released::HandedOver);
+            }
             // Nobody alive stands behind the greater word: this speaker goes on, above it.
             Some(Mine::Owner) => self.claim(address),
             Some(Mine::Leaving { .. }) | None => {}

@@ -85,22 +85,32 @@ impl Election {
 
     /// Says that the speaker leaves the VIP and answers on until it hears a successor; at once where none can be.
     fn hand_over(&mut self, address: IpAddr) {
-        let until = self.now.mono + self.timing.hand_over;
+        let (until, latest) = (self.now.mono + self.timing.hand_over, self.now.mono + self.timing.hand_over_at_most);
         let alone = self.peers.candidates().next().is_none();
         let Some(vip) = self.vips.get_mut(&address).filter(|vip| vip.mine == Some(Mine::Owner)) else { return };
         if alone {
             self.give_up(address);
             return;
         }
-        vip.mine = Some(Mine::Leaving { until });
+        vip.mine = Some(Mine::Leaving { until, latest });
         self.agenda.insert((until, address, Duty::HandOver));
         self.say_as(address, State::Leaving);
     }
 
-    /// Nobody has claimed the VIP in time.
+    /// Nobody has claimed the VIP in time. While others are being taken over, its turn may come: thousands take a while.
     pub(super) fn hand_over_ends(&mut self, address: IpAddr, at: Duration) {
-        if self.vips.get(&address).is_some_and(|vip| vip.mine == Some(Mine::Leaving { until: at })) {
-            self.give_up(address);
+        let Some(vip) = self.vips.get_mut(&address) else { return };
+        let Some(Mine::Leaving { until, latest }) = vip.mine else { return };
+        if until != at {
+            return;
+        }
+        let later = self.handed_over.map(|last| (last + self.timing.hand_over).min(latest));
+        match later.filter(|later| self.now.mono < *later) {
+            None => self.give_up(address),
+            Some(until) => {
+                vip.mine = Some(Mine::Leaving { until, latest });
+                self.agenda.insert((until, address, Duty::HandOver));
+            }
         }
     }
 

@@ -56,9 +56,10 @@ const SWEEP: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mine {
     Owner,
-    /// Still answering; stops at `until` at the latest.
+    /// Still answering; stops at `until`, or at `latest` where others of its VIPs are being taken over.
     Leaving {
         until: Duration,
+        latest: Duration,
     },
 }
 
@@ -114,6 +115,8 @@ pub struct Election {
     is_said_to_listen: bool,
     draining: bool,
     drained: bool,
+    /// When a VIP that it was leaving was last taken over.
+    handed_over: Option<Duration>,
     sweep: Duration,
     speech: speak::Speech,
     ignored: BTreeMap<Ignored, u64>,
@@ -143,6 +146,7 @@ impl Election {
             is_said_to_listen: true,
             draining: false,
             drained: false,
+            handed_over: None,
             sweep: now.mono + SWEEP,
             speech: speak::Speech::new(now.mono),
             ignored: BTreeMap::new(),

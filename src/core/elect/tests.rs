@@ -252,6 +252,25 @@ fn unwanted_a_vip_is_handed_over_and_alone_it_is_let_go() {
 }
 
 #[test]
+fn who_leaves_many_answers_on_while_they_are_taken_over_but_not_for_ever() {
+    let mut segment = Segment::new(&["a", "b"]);
+    let vips: Vec<IpAddr> = (10..18).map(|last| IpAddr::from([203, 0, 113, last])).collect();
+    vips.iter().for_each(|vip| segment.tell("a", Input::Want { vip: *vip, wish: Wish::default() }));
+    segment.run(ms(2_000));
+    vips.iter().for_each(|vip| segment.tell("a", Input::Unwant { vip: *vip }));
+    let mut done = Vec::new();
+    // The other is slow.
+    for vip in vips {
+        done.extend(segment.run(ms(800)));
+        segment.tell("b", Input::Want { vip, wish: Wish::default() });
+    }
+    let released = |why| {
+        whats(&done).iter().filter(|(_, done)| matches!(done, Output::Release { why: by, .. } if *by == why)).count()
+    };
+    assert_eq!([Released::HandedOver, Released::NoSuccessor].map(released), [6, 2], "{done:?}");
+}
+
+#[test]
 fn wanted_again_before_another_claims_it_stays() {
     let mut segment = Segment::new(&["a", "b"]);
     segment.tell("a", Input::Want { vip: VIP, wish: Wish::default() });

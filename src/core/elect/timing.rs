@@ -65,8 +65,10 @@ pub struct Timing {
     pub relay: Duration,
     /// The longest pause between two repetitions, which doubles from [`Timing::repeat`].
     pub relay_at_most: Duration,
-    /// How long a speaker that gives up a VIP answers for it when no other claims it.
+    /// How long a speaker that gives up a VIP answers for it when no other claims it, or another of its VIPs,
     pub hand_over: Duration,
+    /// and how long at most.
+    pub hand_over_at_most: Duration,
     /// How long a release that others report silences one that has not heard of it from the API server.
     pub silenced: Duration,
     /// How long a word that another holds a VIP lasts where that one is heard and says otherwise.
@@ -118,6 +120,7 @@ impl Default for Timing {
             relay: ms(60),
             relay_at_most: ms(1_600),
             hand_over: ms(1_000),
+            hand_over_at_most: ms(5_000),
             silenced: ms(30_000),
             unclaimed: ms(30_000),
             behind: ms(1_000),
