@@ -72,7 +72,7 @@ fn find<'a>(manifest: &'a Node, findings: &mut Findings) -> Option<&'a str> {
 /// How many lines of `file` are before `text`, and by how many columns its lines are indented there; none: it is not there line by
 /// line.
 fn place(file: &str, text: &str) -> Option<Position> {
-    let (file, text): (Vec<&str>, Vec<&str>) = (file.lines().collect(), text.trim_end().lines().collect());
+    let (file, text): (Vec<&str>, Vec<&str>) = (file.lines().collect(), text.trim_end_matches('\n').lines().collect());
     let (first, written) = text.iter().enumerate().find(|(_, line)| !line.trim().is_empty())?;
     file.windows(text.len()).enumerate().find_map(|(line, lines)| {
         let indent = lines[first].strip_suffix(written)?;
