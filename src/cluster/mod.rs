@@ -1,7 +1,7 @@
 //! The API server, as Landfall sees it: what is read from it is projected to the few fields that are used, and what is
 //! written to it is planned elsewhere and sent from here.
 //!
-//! * [`client`] connects; [`watch()`] turns a list and its watch into changes.
+//! * [`client`] connects; [`watch()`] turns a list and its watch into changes, [`Lenient`] where an object is odd.
 //! * [`service`], [`endpoints`], [`node`], [`mod@namespace`], [`accepted`]: objects become small projections.
 //! * [`config_map`] writes those that are ours.
 //! * [`queue`] orders what is to be written, [`lease`] says whether this replica may, [`events`] tells the user, [`fair`]ly.
@@ -18,6 +18,7 @@ pub mod events;
 pub mod fair;
 pub mod keys;
 pub mod lease;
+mod lenient;
 pub mod memory;
 pub mod names;
 pub mod namespace;
@@ -28,4 +29,5 @@ pub mod record;
 pub mod service;
 pub mod watch;
 
+pub use lenient::Lenient;
 pub use watch::{Change, Names, ObjectName, only, watch, watch_again, watch_named};

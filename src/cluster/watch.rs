@@ -3,12 +3,12 @@
 //! `kube::runtime::watcher` lists, watches, and lists again when the server forgot where we were; what was deleted in
 //! between it does not tell. This keeps the names that it has shown, and nothing else, and so can.
 
+use super::Lenient;
 use arcstr::ArcStr;
 use futures::{Stream, StreamExt, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, Resource,
-    core::DeserializeGuard,
     runtime::{
         WatchStreamExt,
         watcher::{self, Event, ListSemantic, watcher},
@@ -62,7 +62,7 @@ pub fn only(name: &str) -> watcher::Config {
 
 /// Lists and watches `api` for ever, and projects every object, as [`watch_named`] does.
 pub fn watch<K, P>(
-    api: Api<DeserializeGuard<K>>,
+    api: Api<Lenient<K>>,
     config: watcher::Config,
     project: impl Fn(K) -> P + Send + 'static,
 ) -> impl Stream<Item = Change<P>> + Send
@@ -79,7 +79,7 @@ where
 /// Errors are logged and retried after a pause that grows to 30 s. An object that cannot be decoded is logged and skipped:
 /// the others go on. `config` selects (fields, labels) and says whether a list may come from the server's cache.
 pub fn watch_named<K, P>(
-    api: Api<DeserializeGuard<K>>,
+    api: Api<Lenient<K>>,
     config: watcher::Config,
     project: impl Fn(&ArcStr, K) -> P + Send + 'static,
 ) -> impl Stream<Item = Change<P>> + Send
@@ -95,9 +95,9 @@ where
 /// As [`watch_named`], each change with the version of its object (0: it has none), and begun anew whenever `again` changes, by
 /// what `anew` gives and with a list that is no older than that moment: what a watch that is stuck has missed is told then.
 pub fn watch_again<K, P>(
-    api: Api<DeserializeGuard<K>>,
+    api: Api<Lenient<K>>,
     config: watcher::Config,
-    (again, anew): (tokio::sync::watch::Receiver<u64>, impl Fn() -> Api<DeserializeGuard<K>> + Send + 'static),
+    (again, anew): (tokio::sync::watch::Receiver<u64>, impl Fn() -> Api<Lenient<K>> + Send + 'static),
     project: impl Fn(&ArcStr, K) -> P + Send + 'static,
 ) -> impl Stream<Item = (u64, Change<P>)> + Send
 where
@@ -133,10 +133,10 @@ where
 }
 
 /// The version of the object that an event is about. They can be compared among the objects of a cluster (KEP-5504).
-fn version<K: Resource<DynamicType = ()>>(event: &Event<DeserializeGuard<K>>) -> u64 {
+fn version<K: Resource<DynamicType = ()>>(event: &Event<Lenient<K>>) -> u64 {
     match event {
-        Event::InitApply(guard) | Event::Apply(guard) | Event::Delete(guard) => {
-            guard.meta().resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0)
+        Event::InitApply(object) | Event::Apply(object) | Event::Delete(object) => {
+            object.meta().resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0)
         }
         Event::Init | Event::InitDone => 0,
     }
@@ -164,7 +164,7 @@ impl Names {
     /// What an event changes.
     pub fn changes<K: Resource<DynamicType = ()>, P>(
         &mut self,
-        event: Event<DeserializeGuard<K>>,
+        event: Event<Lenient<K>>,
         project: impl Fn(&ArcStr, K) -> P,
     ) -> Vec<Change<P>> {
         match event {
@@ -172,10 +172,10 @@ impl Names {
                 self.listed.clear();
                 Vec::new()
             }
-            Event::InitApply(guard) => {
-                let name = self.known(&guard);
+            Event::InitApply(object) => {
+                let name = self.known(&object);
                 self.listed.insert(name.clone());
-                self.applied(name, guard, project)
+                self.applied(name, object, project)
             }
             Event::InitDone => {
                 let listed = std::mem::take(&mut self.listed);
@@ -184,9 +184,9 @@ impl Names {
                     shown.iter().filter(|name| !self.shown.contains(*name)).map(|name| Change::Deleted(unpack(name)));
                 gone.chain([Change::Synced]).collect()
             }
-            Event::Apply(guard) => self.applied(self.known(&guard), guard, project),
-            Event::Delete(guard) => {
-                let name = ObjectName::of(guard.meta());
+            Event::Apply(object) => self.applied(self.known(&object), object, project),
+            Event::Delete(object) => {
+                let name = ObjectName::of(object.meta());
                 self.shown.remove(&pack(&name));
                 vec![Change::Deleted(name)]
             }
@@ -194,18 +194,18 @@ impl Names {
     }
 
     /// The object's name: the text that is kept, where it is.
-    fn known<K: Resource<DynamicType = ()>>(&self, guard: &DeserializeGuard<K>) -> ArcStr {
-        let name = pack(&ObjectName::of(guard.meta()));
+    fn known<K: Resource<DynamicType = ()>>(&self, object: &Lenient<K>) -> ArcStr {
+        let name = pack(&ObjectName::of(object.meta()));
         self.shown.get(&name).cloned().unwrap_or(name)
     }
 
     fn applied<K: Resource<DynamicType = ()>, P>(
         &mut self,
         name: ArcStr,
-        guard: DeserializeGuard<K>,
+        object: Lenient<K>,
         project: impl Fn(&ArcStr, K) -> P,
     ) -> Vec<Change<P>> {
-        match guard.0 {
+        match object.0 {
             Ok(object) => {
                 let projection = project(&name, object);
                 self.shown.insert(name);
@@ -226,12 +226,12 @@ mod tests {
     use k8s_openapi::api::core::v1::ConfigMap;
     use serde_json::json;
 
-    fn object(name: &str, data: serde_json::Value) -> DeserializeGuard<ConfigMap> {
+    fn object(name: &str, data: serde_json::Value) -> Lenient<ConfigMap> {
         let object = json!({"metadata": {"namespace": "a", "name": name}, "data": data});
         serde_json::from_value(object).unwrap()
     }
 
-    fn run(events: impl IntoIterator<Item = Event<DeserializeGuard<ConfigMap>>>) -> Vec<Change<String>> {
+    fn run(events: impl IntoIterator<Item = Event<Lenient<ConfigMap>>>) -> Vec<Change<String>> {
         let mut names = Names::default();
         let project = |_: &ArcStr, map: ConfigMap| map.metadata.name.unwrap_or_default();
         events.into_iter().flat_map(|event| names.changes(event, project)).collect()

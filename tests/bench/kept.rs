@@ -5,10 +5,10 @@ use crate::pure::{config, resident};
 use anyhow::{Result, ensure};
 use arcstr::ArcStr;
 use k8s_openapi::jiff::Timestamp;
-use kube::{core::DeserializeGuard, runtime::watcher::Event};
+use kube::runtime::watcher::Event;
 use landfall::{
     cluster::{
-        Change, Names,
+        Change, Lenient, Names,
         node::Host,
         queue::Outcome,
         record::{LONGEST, Part, split},
@@ -83,7 +83,7 @@ impl Server {
         Self { names: Names::default(), state, now: Duration::from_secs(1000) }
     }
 
-    fn tell(&mut self, event: Event<DeserializeGuard<ServiceObject>>) {
+    fn tell(&mut self, event: Event<Lenient<ServiceObject>>) {
         let project = |name: &ArcStr, object| Service::with_key(ServiceKey::of(name.clone()), object, None);
         for change in self.names.changes(event, project) {
             self.state.observe(change, wall());
@@ -140,7 +140,7 @@ fn served() -> Result<String> {
 }
 
 /// The same of another number, which has the address of its number.
-fn numbered(served: &str, number: usize) -> Result<DeserializeGuard<ServiceObject>> {
+fn numbered(served: &str, number: usize) -> Result<Lenient<ServiceObject>> {
     let address = Ipv4Addr::from_bits(FIRST.to_bits() + number as u32);
     let new = object(number);
     let text = served.replace(&FIRST.to_string(), &address.to_string());
