@@ -42,6 +42,8 @@ pub struct Speaker {
     started: Duration,
     /// The VIPs that it is to hand over, since when,
     leaving: BTreeMap<IpAddr, Duration>,
+    /// when it last did hand one over,
+    handed_over: Duration,
     /// and those that it is not to claim, until when: others told it of a release that it has not heard of otherwise.
     silenced: BTreeMap<IpAddr, Duration>,
     /// The version for which its watches were begun anew last, and when.
@@ -70,6 +72,7 @@ impl Speaker {
             challenge: 0,
             started: now.mono,
             leaving: BTreeMap::new(),
+            handed_over: Duration::ZERO,
             silenced: BTreeMap::new(),
             behind: None,
             draining: None,
@@ -109,7 +112,10 @@ impl Speaker {
         if is_timer {
             let due = self.election.deadline().expect("a beat is always due");
             assert!(due > now.mono, "at {:?} a timer is due at {due:?}, again", now.mono);
-            let is_over = |since: &Duration| *since + self.timing.hand_over <= now.mono;
+            let Timing { hand_over, hand_over_at_most, .. } = self.timing;
+            let is_over = |since: &Duration| {
+                (*since).max(self.handed_over) + hand_over <= now.mono || *since + hand_over_at_most <= now.mono
+            };
             assert!(!self.leaving.values().any(is_over), "it leaves since {:?}", self.leaving);
             assert!(
                 !self.draining.as_ref().is_some_and(is_over) || self.drained,
@@ -160,6 +166,9 @@ impl Speaker {
             Output::Release { vip, why } => {
                 assert!(self.answers.remove(vip), "{vip} is not answered for");
                 self.said.entry(*vip).or_default().1 = now;
+                if *why == Released::HandedOver {
+                    self.handed_over = now;
+                }
                 if *why == Released::Withdrawn && self.wants.contains_key(vip) {
                     self.silenced.insert(*vip, now + self.timing.silenced);
                 }
