@@ -6,11 +6,11 @@ pub const NAMESPACE: &str = "landfall-system";
 pub const SPEAKERS_NAMESPACE: &str = "landfall-speakers";
 
 /// ConfigMap that the user edits.
-pub const CONFIG: &str = "landfall";
+pub const CONFIG: &str = landfall_core::config::NAME;
 /// ConfigMap that holds the last accepted configuration; speakers read this one alone.
 pub const ACCEPTED: &str = "landfall-accepted";
 /// Key of the configuration's text, in both.
-pub const CONFIG_KEY: &str = "config.yaml";
+pub const CONFIG_KEY: &str = landfall_core::config::KEY;
 /// Key of the cluster's id in [`ACCEPTED`]: the UID of the namespace `kube-system`.
 pub const CLUSTER_KEY: &str = "cluster";
 /// Key of a speaker's record, or of a part of it: JSON.

@@ -6,22 +6,22 @@ use super::{
     Errors, Parsed, check,
     diagnostic::{Diagnostic, Fault, Position},
     fields::Findings,
-    parse,
     tree::{self, Node, Value},
 };
 
-/// The ConfigMap that the controller reads, and its key.
-const NAME: &str = "landfall";
-const KEY: &str = "config.yaml";
+/// The ConfigMap that the controller reads,
+pub const NAME: &str = "landfall";
+/// and its key of the text.
+pub const KEY: &str = "config.yaml";
 
 /// Reads and checks a file: the text of a configuration, or the manifest of a ConfigMap that has it under `config.yaml`. Where the
 /// manifest has it in another form than a block (`|`), places are those in the text alone.
 ///
 /// # Errors
-/// As [`parse`]; and what keeps the text from being found.
+/// As [`parse`](super::parse); and what keeps the text from being found.
 pub fn parse_file(file: &str) -> Result<Parsed, Errors> {
     let manifest = tree::read(file)?;
-    let Some(kind) = value(&manifest, "kind") else { return parse(file) };
+    let Some(kind) = value(&manifest, "kind") else { return check(&manifest) };
     let mut findings = Findings::default();
     if !matches!(&kind.value, Value::Text(kind) if kind == "ConfigMap") {
         findings.error(kind.at, "kind", Fault::OtherKind(kind.value.to_string()));
@@ -35,10 +35,7 @@ pub fn parse_file(file: &str) -> Result<Parsed, Errors> {
     }
     let text = find(&manifest, &mut findings).filter(|_| findings.errors.is_empty());
     let Some(text) = text else { return Err(Errors(findings.errors)) };
-    let mut parsed = match place(file, text) {
-        None => parse(text),
-        Some(place) => read(text, place),
-    }?;
+    let mut parsed = read(text, place(file, text).unwrap_or_default())?;
     parsed.warnings.splice(0..0, findings.warnings);
     Ok(parsed)
 }

@@ -28,7 +28,7 @@ pub use conflict::{Conflict, Policy, Probe};
 pub use diagnostic::{Diagnostic, Errors, Fault, Position};
 pub use idle::Present;
 pub use labels::Labels;
-pub use manifest::parse_file;
+pub use manifest::{KEY, NAME, parse_file};
 pub use pool::{Pool, Sharing};
 pub use preference::Preference;
 pub use selector::Selector;
