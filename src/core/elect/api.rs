@@ -165,7 +165,7 @@ pub enum Ignored {
     Namesake,
     /// It is late, from before its sender's last start.
     EarlierBoot,
-    /// It came twice, or after a newer one.
+    /// It came twice, or long after a newer one.
     OldCounter,
     /// Its sender is not known yet, and has not shown that the frame is new.
     Unproven,

@@ -2,7 +2,7 @@
 
 use super::{
     Duty, Election, Ignored, MOST_FOREIGN_CLAIMS, MOST_FOREIGN_VIPS, Mine, Register, Released, hash,
-    peers::{News, Way},
+    peers::{News, Order, Way},
 };
 use crate::wire::heartbeat::{Claim, Frame, Holder, Kind, SpeakerId, State};
 use std::{cmp::Ordering, collections::BTreeSet, net::IpAddr, time::Duration};
@@ -19,7 +19,10 @@ impl Election {
         if sender.speaker == self.id {
             return Err(if frame.boot == self.identity.boot { Ignored::Echo } else { Ignored::Namesake });
         }
-        self.prove(sender, &frame, way)?;
+        if self.prove(sender, &frame, way)? == Order::Overtaken {
+            self.overtaken(sender, &frame);
+            return Ok(());
+        }
         let is_replaced = self.peers.get(sender.speaker).is_some_and(|peer| peer.boot != sender.boot);
         let before = self.leaves(sender.speaker);
         let news = self.peers.hear((sender.speaker, way), &frame, &self.timing, self.now.mono)?;
@@ -48,21 +51,43 @@ impl Election {
         for claim in &frame.claims {
             self.told(claim, sender);
         }
-        match frame.kind {
-            Kind::Beat => {}
-            Kind::Snapshot { first, last } => self.drop_unlisted(&frame, sender, first, last),
-            Kind::Ask { suspect } => self.asked(suspect, frame.counter),
-            Kind::Fetch { peer } => self.fetched(peer),
+        if let Kind::Snapshot { first, last } = frame.kind {
+            self.drop_unlisted(&frame, sender, first, last);
         }
+        self.answer(&frame);
         self.compare_digest(sender.speaker, news);
         Ok(())
     }
 
+    /// A newer frame of the sender's came before this one, and told all but what only this one claims and asks. Of the claims
+    /// those count that are greater than what is known: a speaker's own words grow.
+    fn overtaken(&mut self, sender: Holder, frame: &Frame) {
+        self.peers.note(sender.speaker, frame.counter);
+        for claim in &frame.claims {
+            let word = Register::of(claim, sender);
+            let known = self.vips.get(&claim.vip).and_then(|vip| vip.register);
+            if known.is_none_or(|register| register < word) {
+                self.told(claim, sender);
+            }
+        }
+        self.answer(frame);
+        self.compare_digest(sender.speaker, News::Known);
+    }
+
+    /// What the frame asks for.
+    fn answer(&mut self, frame: &Frame) {
+        match frame.kind {
+            Kind::Beat | Kind::Snapshot { .. } => {}
+            Kind::Ask { suspect } => self.asked(suspect, frame.counter),
+            Kind::Fetch { peer } => self.fetched(peer),
+        }
+    }
+
     /// Refuses a frame that may be an old one, and says what would show that its sender is new. A speaker that asks for the same
     /// is answered.
-    fn prove(&mut self, sender: Holder, frame: &Frame, way: Way) -> Result<(), Ignored> {
+    fn prove(&mut self, sender: Holder, frame: &Frame, way: Way) -> Result<Order, Ignored> {
         let now = self.now.mono;
-        self.peers.check(sender, frame.counter, way, now)?;
+        let order = self.peers.check(sender, frame.counter, way, now)?;
         let is_proven = self.peers.knows(sender) || self.proofs.proves(frame);
         if is_proven {
             self.proofs.accept(sender.speaker);
@@ -78,7 +103,7 @@ impl Election {
                 self.came(sender, way);
             }
         }
-        if is_proven { Ok(()) } else { Err(Ignored::Unproven) }
+        if is_proven { Ok(order) } else { Err(Ignored::Unproven) }
     }
 
     /// A frame that nobody had heard yet came by the way round: whoever sent it does not hear us otherwise either, unless its

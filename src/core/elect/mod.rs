@@ -4,7 +4,7 @@
 //! be carried out in order. `docs/election.md` tells the protocol; here is who does what:
 //!
 //! ```text
-//!  Frame ─► hear ─► proof (is it new) ─► peers (who lives) ─┐
+//!  Frame ─► hear ─► proof, window (is it new) ─► peers (who lives) ─┐
 //!                └► claims (registers) ─┴► contention ─► Acquire, Release
 //!  Want, Unwant, Withdraw, Drain ─► leave ─┘     │
 //!  Timer ─► everything that is due               └► speak ─► Send
@@ -27,6 +27,7 @@ mod peers;
 mod proof;
 mod speak;
 mod timing;
+mod window;
 mod wish;
 
 pub use api::{Acquired, Identity, Ignored, Input, Now, Output, PeerStatus, Released, Unheard};

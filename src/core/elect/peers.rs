@@ -1,6 +1,10 @@
 //! Who else is on the segment, and who lives: silence makes a suspect, unanswered questions its end.
 
-use super::{Ignored, Timing, claims::ClaimSet};
+use super::{
+    Ignored, Timing,
+    claims::ClaimSet,
+    window::{Place, Window},
+};
 use crate::wire::heartbeat::{Frame, Holder, Kind, SpeakerId, SpeakerName};
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -55,7 +59,8 @@ pub(super) struct Peer {
     pub boot: u64,
     /// The run that was heard before this one, whose late frames count for nothing.
     previous: Option<u64>,
-    counter: u64,
+    /// Which of this run's frames have come.
+    frames: Window,
     /// When it was last heard itself.
     pub heard: Option<Duration>,
     /// When last directly,
@@ -91,6 +96,15 @@ pub(super) struct Peer {
     pub fetch: Option<Duration>,
 }
 
+/// How a frame came among the others of its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// After all that came before.
+    Newest,
+    /// A newer one came before it.
+    Overtaken,
+}
+
 /// What a frame made of its sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum News {
@@ -108,7 +122,7 @@ impl Peer {
             name: None,
             boot,
             previous: None,
-            counter: 0,
+            frames: Window::new(0),
             heard: None,
             direct: None,
             around: None,
@@ -246,20 +260,32 @@ impl Peers {
         self.peers.len() < MOST_PEERS
     }
 
-    /// Refuses a frame of a run that is over, or that came twice or after a newer one.
-    pub fn check(&mut self, holder: Holder, counter: u64, way: Way, now: Duration) -> Result<(), Ignored> {
-        let Some(peer) = self.peers.get_mut(&holder.speaker) else { return Ok(()) };
+    /// Refuses a frame of a run that is over, or that came twice or long after a newer one. Whether it was overtaken by one.
+    pub fn check(&mut self, holder: Holder, counter: u64, way: Way, now: Duration) -> Result<Order, Ignored> {
+        let Some(peer) = self.peers.get_mut(&holder.speaker) else { return Ok(Order::Newest) };
         if peer.previous == Some(holder.boot) {
             return Err(Ignored::EarlierBoot);
         }
-        if peer.boot != holder.boot || peer.heard.is_none() || counter > peer.counter {
-            return Ok(());
+        if peer.boot != holder.boot || peer.heard.is_none() {
+            return Ok(Order::Newest);
         }
-        // The copy that went the other way.
-        if counter == peer.counter && way == Way::Direct {
+        let place = peer.frames.place(counter);
+        // The copy that went the other way, or one that it overtook.
+        if matches!(place, Place::Again | Place::Overtaken) && way == Way::Direct {
             peer.direct = Some(now);
         }
-        Err(Ignored::OldCounter)
+        match place {
+            Place::Newest => Ok(Order::Newest),
+            Place::Overtaken => Ok(Order::Overtaken),
+            Place::Again | Place::Old => Err(Ignored::OldCounter),
+        }
+    }
+
+    /// Takes note of a frame of `id`'s that was overtaken: it is not to come again.
+    pub fn note(&mut self, id: SpeakerId, counter: u64) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.frames.note(counter);
+        }
     }
 
     /// Whether frames of that run have come directly of late.
@@ -304,7 +330,10 @@ impl Peers {
         self.said.push_back((now, id));
         if let Some(peer) = self.peers.get_mut(&id) {
             peer.name.get_or_insert_with(|| frame.speaker.clone());
-            peer.counter = frame.counter;
+            if peer.heard.is_none() {
+                peer.frames = Window::new(frame.counter);
+            }
+            peer.frames.note(frame.counter);
             peer.heard = Some(now);
             match way {
                 Way::Direct => peer.direct = Some(now),

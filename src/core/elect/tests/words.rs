@@ -48,6 +48,26 @@ fn a_claim_is_repeated_as_its_holders_whoever_that_is() {
 }
 
 #[test]
+fn a_claim_counts_once_also_when_its_frame_was_overtaken() {
+    let claim = |epoch, state| vec![Claim { vip: VIP, epoch, after: 0, firm: true, state, of: None }];
+    let (held, vacant) = (claim(5, State::Held), claim(6, State::Vacant));
+    let told = |frames: Vec<(u64, Kind, Vec<Claim>)>| {
+        let mut segment = Segment::new(&["a"]);
+        for (counter, kind, claims) in frames {
+            segment.tell("a", frame("b", counter, kind, claims));
+        }
+        let known = segment.speakers["a"].peers().map(|peer| peer.claims).sum::<usize>();
+        (known, segment.speakers["a"].ignored().get(&Ignored::OldCounter).copied().unwrap_or_default())
+    };
+    let question = Kind::Ask { suspect: id("c") };
+    let (beat, first) = (Kind::Beat, (1, Kind::Beat, Vec::new()));
+    assert_eq!(told(vec![first.clone(), (3, question, Vec::new()), (2, beat, held.clone())]), (1, 0));
+    assert_eq!(told(vec![first.clone(), (2, question, Vec::new()), (2, beat, held.clone())]), (0, 1), "twice");
+    assert_eq!(told(vec![first.clone(), (3, beat, vacant), (2, beat, held.clone())]), (0, 0), "a newer word stands");
+    assert_eq!(told(vec![(2, beat, Vec::new()), (1, beat, held)]), (0, 1), "sent before the first one heard");
+}
+
+#[test]
 fn a_newcomer_soon_knows_those_that_speak_seldom() {
     let mut segment = Segment::new(&["a"]);
     segment.run(ms(2_100));
