@@ -92,7 +92,7 @@ pub enum Fault {
     #[error("this is no valid YAML: {0}")]
     Syntax(String),
     /// Nobody knows this key.
-    #[error("unknown key {key:?}: the keys known here are {}", known.join(", "))]
+    #[error("unknown key {key:?}: {}", instead(key, known))]
     UnknownKey {
         /// The key.
         key: String,
@@ -245,4 +245,19 @@ pub enum Fault {
     /// Warning: a pool that is in no announcement while there are some.
     #[error("no announcement is for the pool {0:?}: its addresses are handed out, and no node answers for them")]
     NotAnnounced(String),
+}
+
+/// How alike two keys are, at least, of which one is a slip of the other: 1 is the same.
+const ALIKE: f64 = 0.7;
+/// The longest key, in bytes, that is compared: that takes memory, and no known one is near as long.
+const LONGEST: usize = 40;
+
+/// What to write in place of an unknown key: the one that it is a slip of, or one of all.
+fn instead(key: &str, known: &[&str]) -> String {
+    let alike = known.iter().filter(|_| key.len() <= LONGEST);
+    let alike = alike.map(|known| (strsim::normalized_damerau_levenshtein(key, known), known));
+    match alike.max_by(|one, other| one.0.total_cmp(&other.0)) {
+        Some((likeness, known)) if likeness >= ALIKE => format!("did you mean {known:?}?"),
+        _ => format!("the keys known here are {}", known.join(", ")),
+    }
 }

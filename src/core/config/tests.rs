@@ -409,6 +409,18 @@ colour: blue
 }
 
 #[test]
+fn a_mistyped_key_is_told_the_right_one_and_a_strange_one_all() {
+    for (key, right) in [("pool", "pools"), ("Pools", "pools"), ("anouncement", "announcements"), ("reusse", "reuse")] {
+        let shown = parse(&format!("{key}: []")).unwrap_err().to_string();
+        assert!(shown.ends_with(&format!("unknown key {key:?}: did you mean {right:?}?")), "{shown}");
+    }
+    for key in ["peers", "quality", &"p".repeat(1_000)] {
+        let shown = parse(&format!("{key}: []")).unwrap_err().iter().next().unwrap().to_string();
+        assert!(shown.contains("the keys known here are pools, announcements"), "{shown}");
+    }
+}
+
+#[test]
 fn a_key_with_a_line_break_is_shown_in_one_line() {
     let errors = parse("pools: []\n\"a\\nb\": {}\nannouncements: [{\"c\\rd\": 1}]\n").unwrap_err();
     let paths: Vec<_> = errors.iter().map(|error| &*error.path).collect();
