@@ -261,7 +261,7 @@ impl Segment {
         let new = self.wanted.iter().filter(|(vip, wish)| before.get(vip) != Some(wish) || withdrawn.contains(vip));
         let want = new.map(|(vip, wish)| Input::Want { vip: *vip, wish: *wish });
         let inputs: Vec<Input> = [weigh].into_iter().chain(withdraw).chain(unwant).chain(want).collect();
-        let mut changes: Vec<Change> = inputs.into_iter().flat_map(|input| self.elect(input, now)).collect();
+        let mut changes = self.elect_all(inputs, now);
         changes.extend(self.retell(now));
         changes
     }
@@ -416,8 +416,13 @@ impl Segment {
     }
 
     fn elect(&mut self, input: Input, now: Now) -> Vec<Change> {
+        self.elect_all(vec![input], now)
+    }
+
+    /// Thousands of VIPs may be left at once: what is said of them goes out together.
+    fn elect_all(&mut self, inputs: Vec<Input>, now: Now) -> Vec<Change> {
         let mut changes = Vec::new();
-        for output in self.election.handle(input, now) {
+        for output in self.election.handle_all(inputs, now) {
             match output {
                 Output::Send(frame) => self.say(&frame),
                 Output::Around(frame) => self.say_around(&frame),

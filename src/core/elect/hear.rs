@@ -43,11 +43,7 @@ impl Election {
         if self.leaves(sender.speaker) != before {
             self.consider_all_of(sender.speaker);
         }
-        for heard in &frame.heard {
-            if self.peers.witness(heard.speaker, heard.age, &self.timing, self.now.mono) {
-                self.welcome(heard.speaker);
-            }
-        }
+        self.witnessed(&frame, Duration::ZERO);
         for claim in &frame.claims {
             self.told(claim, sender);
         }
@@ -59,19 +55,29 @@ impl Election {
         Ok(())
     }
 
-    /// A newer frame of the sender's came before this one, and told all but what only this one claims and asks. Of the claims
-    /// those count that are greater than what is known: a speaker's own words grow.
+    /// A newer frame of the sender's came before this one: that one told how its sender is. What only this one says counts:
+    /// whom it hears, what it asks, and its claims, but for those that its sender itself has taken back since.
     fn overtaken(&mut self, sender: Holder, frame: &Frame) {
-        self.peers.note(sender.speaker, frame.counter);
+        let late = self.peers.note(sender.speaker, frame.counter, self.now.mono);
+        self.witnessed(frame, late);
         for claim in &frame.claims {
             let word = Register::of(claim, sender);
             let known = self.vips.get(&claim.vip).and_then(|vip| vip.register);
-            if known.is_none_or(|register| register < word) {
+            if known.is_none_or(|known| known <= word || known.holder != word.holder) {
                 self.told(claim, sender);
             }
         }
         self.answer(frame);
         self.compare_digest(sender.speaker, News::Known);
+    }
+
+    /// Whom the sender of a frame hears, `late` longer ago than the frame says.
+    fn witnessed(&mut self, frame: &Frame, late: Duration) {
+        for heard in &frame.heard {
+            if self.peers.witness(heard.speaker, heard.age + late, &self.timing, self.now.mono) {
+                self.welcome(heard.speaker);
+            }
+        }
     }
 
     /// What the frame asks for.
@@ -88,7 +94,7 @@ impl Election {
     fn prove(&mut self, sender: Holder, frame: &Frame, way: Way) -> Result<Order, Ignored> {
         let now = self.now.mono;
         let order = self.peers.check(sender, frame.counter, way, now)?;
-        let is_proven = self.peers.knows(sender) || self.proofs.proves(frame);
+        let is_proven = self.peers.knows(sender, &self.timing, now) || self.proofs.proves(frame);
         if is_proven {
             self.proofs.accept(sender.speaker);
         }

@@ -157,7 +157,29 @@ impl Election {
 
     /// Takes what happened and says what to do, in this order.
     pub fn handle(&mut self, input: Input, now: Now) -> Vec<Output> {
+        self.handle_all([input], now)
+    }
+
+    /// The same of much that happened at once: what there is to say of it goes out together.
+    pub fn handle_all(&mut self, inputs: impl IntoIterator<Item = Input>, now: Now) -> Vec<Output> {
         self.now = Now { mono: self.now.mono.max(now.mono), wall: now.wall };
+        for input in inputs {
+            self.take(input);
+        }
+        if self.is_said_to_listen && !self.listening() {
+            // The others wait for this word.
+            self.is_said_to_listen = false;
+            self.speech.hurry();
+        }
+        self.speak();
+        if self.draining && !self.drained && self.claims.is_empty() {
+            self.drained = true;
+            self.out.push(Output::Drained);
+        }
+        std::mem::take(&mut self.out)
+    }
+
+    fn take(&mut self, input: Input) {
         match input {
             Input::Frame(frame) => {
                 if let Err(ignored) = self.hear(frame, Way::Direct) {
@@ -180,17 +202,6 @@ impl Election {
             Input::Withdraw { vip } => self.withdraw(vip),
             Input::Drain => self.drain(),
         }
-        if self.is_said_to_listen && !self.listening() {
-            // The others wait for this word.
-            self.is_said_to_listen = false;
-            self.speech.hurry();
-        }
-        self.speak();
-        if self.draining && !self.drained && self.claims.is_empty() {
-            self.drained = true;
-            self.out.push(Output::Drained);
-        }
-        std::mem::take(&mut self.out)
     }
 
     /// When [`Input::Timer`] is next due, on the monotonic clock.
@@ -234,9 +245,14 @@ impl Election {
         })
     }
 
-    /// Whether this run of that speaker is known, and its frames are its own.
-    pub fn knows(&self, holder: Holder) -> bool {
-        self.peers.knows(holder)
+    /// Whether a frame of this run of that speaker's has just come that was new.
+    pub fn has_just_heard(&self, holder: Holder) -> bool {
+        self.peers.get(holder.speaker).is_some_and(|it| it.boot == holder.boot && it.heard == Some(self.now.mono))
+    }
+
+    /// Whether all is known that those claim who are known.
+    pub fn knows_all(&self) -> bool {
+        self.peers.living().all(|(_, peer)| peer.in_step())
     }
 
     /// Whether a silent speaker is being asked.
@@ -276,7 +292,7 @@ impl Election {
 
     /// Whether somebody is heard who is not known yet, or not all that it claims.
     fn is_learning(&self) -> bool {
-        self.proofs.is_waiting() || self.peers.living().any(|(_, peer)| !peer.in_step())
+        self.proofs.is_waiting() || !self.knows_all()
     }
 
     /// When the others are to be told that listening is over.
@@ -337,7 +353,11 @@ impl Election {
             match due {
                 peers::Due::Ask(suspect) => self.ask(suspect),
                 peers::Due::Fetch(peer) => self.speech.fetch(peer),
-                peers::Due::Died(peer) => self.consider_all_of(peer),
+                peers::Due::Died(peer) => {
+                    // What it says from now on without being heard here may be sent again later.
+                    self.proofs.renew();
+                    self.consider_all_of(peer);
+                }
             }
         }
     }

@@ -250,9 +250,11 @@ impl Peers {
             .filter_map(move |(id, peer)| Some((id, now.saturating_sub(peer.heard?))))
     }
 
-    /// Whether this run of that speaker has been heard before.
-    pub fn knows(&self, holder: Holder) -> bool {
-        self.get(holder.speaker).is_some_and(|peer| peer.boot == holder.boot && peer.heard.is_some())
+    /// Whether this run of that speaker has been heard before, and has not been dead for long: what it said then, to others
+    /// alone, may be somebody's recording.
+    pub fn knows(&self, holder: Holder, timing: &Timing, now: Duration) -> bool {
+        let is_gone = |peer: &Peer| peer.death().is_some_and(|(_, since)| since + timing.estranged <= now);
+        self.get(holder.speaker).is_some_and(|peer| peer.boot == holder.boot && peer.heard.is_some() && !is_gone(peer))
     }
 
     /// Whether there is room for one more.
@@ -269,7 +271,7 @@ impl Peers {
         if peer.boot != holder.boot || peer.heard.is_none() {
             return Ok(Order::Newest);
         }
-        let place = peer.frames.place(counter);
+        let place = peer.frames.place(counter, now);
         // The copy that went the other way, or one that it overtook.
         if matches!(place, Place::Again | Place::Overtaken) && way == Way::Direct {
             peer.direct = Some(now);
@@ -281,11 +283,11 @@ impl Peers {
         }
     }
 
-    /// Takes note of a frame of `id`'s that was overtaken: it is not to come again.
-    pub fn note(&mut self, id: SpeakerId, counter: u64) {
-        if let Some(peer) = self.peers.get_mut(&id) {
-            peer.frames.note(counter);
-        }
+    /// Takes note of a frame of `id`'s that was overtaken: it is not to come again. How long ago the newest one came.
+    pub fn note(&mut self, id: SpeakerId, counter: u64, now: Duration) -> Duration {
+        let Some(peer) = self.peers.get_mut(&id) else { return Duration::ZERO };
+        peer.frames.note(counter, now);
+        peer.heard.map_or(Duration::ZERO, |heard| now.saturating_sub(heard))
     }
 
     /// Whether frames of that run have come directly of late.
@@ -333,7 +335,7 @@ impl Peers {
             if peer.heard.is_none() {
                 peer.frames = Window::new(frame.counter);
             }
-            peer.frames.note(frame.counter);
+            peer.frames.note(frame.counter, now);
             peer.heard = Some(now);
             match way {
                 Way::Direct => peer.direct = Some(now),

@@ -1,6 +1,6 @@
 //! What the speaker says and when: beats, changed claims, questions and answers, in frames that fit.
 
-use super::{Election, Output};
+use super::{Election, Output, timing::Beating};
 use crate::wire::heartbeat::{Claim, Frame, Heard, Kind, LONGEST, MOST_HEARD, SpeakerId};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -166,9 +166,15 @@ impl Election {
 
     /// How long until the next beat.
     fn interval(&self) -> Duration {
-        let owners = 1 + self.peers.living().filter(|(_, peer)| !peer.claims.is_empty()).count();
-        let regular = if self.claims.is_empty() { self.timing.idle_beat } else { self.timing.beat };
-        regular.max(self.timing.beat_per_owner * u32::try_from(owners).unwrap_or(u32::MAX))
+        let beating = self.beating();
+        if self.claims.is_empty() { self.timing.idle_interval(beating) } else { self.timing.interval(beating) }
+    }
+
+    fn beating(&self) -> Beating {
+        let owners = self.peers.living().filter(|(_, peer)| !peer.claims.is_empty()).count() as u32;
+        let idle = self.peers.living().count() as u32 - owners;
+        let (own, none) = if self.claims.is_empty() { (0, 1) } else { (1, 0) };
+        Beating { owners: owners + own, idle: idle + none, doubled: self.now.mono < self.speech.around_until }
     }
 
     /// Those heard, the ones asked for first, then the others in turn.
@@ -242,7 +248,7 @@ impl Election {
             now < self.speech.around_until || self.speech.around_next <= now || matches!(frame.kind, Kind::Ask { .. });
         self.out.push(Output::Send(frame.clone()));
         if around {
-            self.speech.around_next = now + self.timing.idle_beat;
+            self.speech.around_next = now + self.timing.idle_interval(self.beating());
             self.out.push(Output::Around(frame));
         }
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+const SECOND: Duration = Duration::from_secs(1);
+
 const fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
@@ -13,8 +15,8 @@ pub struct Timing {
     pub beat: Duration,
     /// Between two beats of one that owns nothing.
     pub idle_beat: Duration,
-    /// A beat is at least this long for each owner on the segment, so that a segment carries at most 1,000 frames/s.
-    pub beat_per_owner: Duration,
+    /// How many frames a second all speakers of a segment send where nothing happens, at most: beats grow longer instead.
+    pub frames: u32,
     /// How many tenths of its announced interval a speaker may be silent before it is suspected.
     pub silence_tenths: u32,
     /// How long the worst lateness of a speaker's own timers counts.
@@ -53,6 +55,8 @@ pub struct Timing {
     pub doubt_at_most: Duration,
     /// How long the challenge of new speakers lasts after one has started anew.
     pub retire: Duration,
+    /// One that was dead for this long has to show anew that its frames are its own.
+    pub estranged: Duration,
     /// A changed claim is repeated this soon.
     pub repeat: Duration,
     /// How many frames a changed claim is in.
@@ -81,7 +85,32 @@ pub struct Timing {
     pub remember: Duration,
 }
 
+/// Who beats on a segment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beating {
+    /// Speakers that own something,
+    pub owners: u32,
+    /// and those that own nothing.
+    pub idle: u32,
+    /// All frames of the speaker's go the way round as well.
+    pub doubled: bool,
+}
+
 impl Timing {
+    /// Between two beats of a speaker that owns nothing, and two frames of any that go the way round where not all do: these
+    /// together take up to half of what a segment carries.
+    pub(super) fn idle_interval(&self, beating: Beating) -> Duration {
+        let frames = beating.owners + 2 * beating.idle;
+        self.idle_beat.max(SECOND * 2 * frames / self.frames)
+    }
+
+    /// Between two beats of one that owns something: the owners share the rest.
+    pub(super) fn interval(&self, beating: Beating) -> Duration {
+        let others = f64::from(beating.owners + 2 * beating.idle) / self.idle_interval(beating).as_secs_f64();
+        let ways = if beating.doubled { 2 } else { 1 };
+        self.beat.max(SECOND.mul_f64(f64::from(beating.owners * ways) / (f64::from(self.frames) - others)))
+    }
+
     /// By how much what passes between two speakers may be late that are late themselves.
     pub(super) fn slack(&self, one: Duration, other: Duration) -> Duration {
         (one + other).min(self.late_at_most)
@@ -93,7 +122,7 @@ impl Default for Timing {
         Self {
             beat: ms(100),
             idle_beat: ms(1_000),
-            beat_per_owner: ms(1),
+            frames: 1_000,
             silence_tenths: 25,
             late_for: ms(2_000),
             late_at_most: ms(400),
@@ -113,6 +142,7 @@ impl Default for Timing {
             affirm_at_most: ms(2_000),
             doubt_at_most: ms(10_000),
             retire: ms(2_000),
+            estranged: ms(30_000),
             repeat: ms(40),
             repeats: 3,
             fetch: ms(30),
@@ -126,6 +156,37 @@ impl Default for Timing {
             behind: ms(1_000),
             behind_again: ms(30_000),
             remember: ms(600_000),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_speakers_together_send_no_more_than_the_segment_is_to_carry() {
+        let timing = Timing::default();
+        for owners in [1, 3, 90, 100, 200, 500, 1_000] {
+            for idle in [0, 2, 100, 1_000] {
+                for doubled in [false, true] {
+                    let beating = Beating { owners, idle, doubled };
+                    let (busy, quiet) = (timing.interval(beating), timing.idle_interval(beating));
+                    let per_second = |each: u32, interval: Duration| f64::from(each) / interval.as_secs_f64();
+                    let around = if doubled { per_second(owners, busy) } else { per_second(owners, quiet) };
+                    let all = per_second(owners, busy) + around + 2.0 * per_second(idle, quiet);
+                    assert!(all <= 1_000.001, "{all} frames/s of {beating:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn few_speakers_beat_as_often_as_they_like() {
+        let timing = Timing::default();
+        for (owners, idle) in [(1, 0), (3, 0), (10, 190), (90, 0)] {
+            let beating = Beating { owners, idle, doubled: false };
+            assert_eq!((timing.interval(beating), timing.idle_interval(beating)), (timing.beat, timing.idle_beat));
         }
     }
 }

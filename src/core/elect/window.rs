@@ -1,21 +1,26 @@
-//! Which frames of a run have come: the newest, and which of those before it (the sliding window of RFC 4303 section 3.4.3).
+//! Which frames of a run have come: the newest, and which of those just before it are missing still (a sliding window as in
+//! RFC 4303 section 3.4.3, and of time as well).
 //!
-//! A LAN may let one frame overtake another. What the one that comes late claims is still news; whether its sender lives, and
-//! whom it hears, the newer one has told already.
+//! A LAN may let one frame overtake another. What the one that comes late claims is still news. What comes much later was kept
+//! back by somebody.
 
-/// How many frames back one may come late: half a second of what a busy speaker sends.
-const FRAMES: u64 = u64::BITS as u64;
+use std::{collections::VecDeque, time::Duration};
+
+/// How many frames before the newest one may still come,
+const MISSING: u64 = 64;
+/// and for how long after a newer one has.
+const LATE: Duration = Duration::from_millis(500);
 
 /// Where a frame stands among those that have come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// After all of them.
     Newest,
-    /// Before the newest, and not seen yet.
+    /// A newer one came a moment ago.
     Overtaken,
     /// The newest itself, once more.
     Again,
-    /// Seen, or too far back to tell.
+    /// It came before, or should have long ago.
     Old,
 }
 
@@ -23,36 +28,34 @@ pub(super) enum Place {
 #[derive(Debug)]
 pub(super) struct Window {
     newest: u64,
-    /// Bit n: the frame n before the newest has come.
-    seen: u64,
+    /// Those before it that have not, with when that was seen: both ascend.
+    missing: VecDeque<(u64, Duration)>,
 }
 
 impl Window {
     /// The first frame that counted was this one: any before it may be somebody's recording.
     pub fn new(first: u64) -> Self {
-        Self { newest: first, seen: u64::MAX }
+        Self { newest: first, missing: VecDeque::new() }
     }
 
-    pub fn place(&self, counter: u64) -> Place {
-        match self.newest.checked_sub(counter) {
-            None => Place::Newest,
-            Some(0) => Place::Again,
-            Some(back) if back < FRAMES && self.seen >> back & 1 == 0 => Place::Overtaken,
-            Some(_) => Place::Old,
+    pub fn place(&self, counter: u64, now: Duration) -> Place {
+        if counter >= self.newest {
+            return if counter > self.newest { Place::Newest } else { Place::Again };
         }
+        let seen = self.missing.binary_search_by_key(&counter, |(missing, _)| *missing).map(|at| self.missing[at].1);
+        if seen.is_ok_and(|seen| now <= seen + LATE) { Place::Overtaken } else { Place::Old }
     }
 
     /// That frame has come.
-    pub fn note(&mut self, counter: u64) {
-        match self.newest.checked_sub(counter) {
-            Some(back) if back < FRAMES => self.seen |= 1 << back,
-            Some(_) => {}
-            None => {
-                let ahead = counter - self.newest;
-                self.seen = if ahead < FRAMES { self.seen << ahead } else { 0 } | 1;
-                self.newest = counter;
-            }
+    pub fn note(&mut self, counter: u64, now: Duration) {
+        if counter > self.newest {
+            let first = (self.newest + 1).max(counter.saturating_sub(MISSING));
+            self.missing.extend((first..counter).map(|missing| (missing, now)));
+            self.newest = counter;
         }
+        let newest = self.newest;
+        self.missing
+            .retain(|(missing, seen)| *missing != counter && newest - missing <= MISSING && now <= *seen + LATE);
     }
 }
 
@@ -60,48 +63,58 @@ impl Window {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
+    use std::collections::BTreeMap;
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
 
     #[test]
     fn a_frame_counts_once_also_when_it_was_overtaken() {
         let mut window = Window::new(100);
-        for (counter, place) in [
-            (99, Place::Old), // before the first
-            (100, Place::Again),
-            (103, Place::Newest),
-            (102, Place::Overtaken),
-            (102, Place::Old),
-            (101, Place::Overtaken),
-            (165, Place::Newest),
-            (103, Place::Old),
-            (166, Place::Newest),
-            (104, Place::Overtaken),
-            (231, Place::Newest),
-            (167, Place::Old), // too far back
-            (168, Place::Overtaken),
-            (u64::MAX, Place::Newest),
-            (0, Place::Old),
+        for (at, counter, place) in [
+            (0, 99, Place::Old), // before the first
+            (0, 100, Place::Again),
+            (1, 103, Place::Newest),
+            (2, 102, Place::Overtaken),
+            (2, 102, Place::Old),
+            (501, 101, Place::Overtaken),
+            (600, 106, Place::Newest),
+            (900, 108, Place::Newest),
+            (1_101, 104, Place::Old), // too late
+            (1_101, 107, Place::Overtaken),
+            (1_200, 200, Place::Newest),
+            (1_201, 135, Place::Old), // too far back
+            (1_201, 136, Place::Overtaken),
+            (1_202, u64::MAX, Place::Newest),
+            (1_203, 0, Place::Old),
         ] {
-            assert_eq!(window.place(counter), place, "{counter}");
-            window.note(counter);
+            assert_eq!(window.place(counter, ms(at)), place, "{counter} at {at} ms");
+            window.note(counter, ms(at));
         }
     }
 
     proptest! {
+        /// Beside the plain reading: every frame with when it came.
         #[test]
-        fn no_frame_counts_twice_and_none_before_the_first(
-            first in 0u64..200,
-            counters in prop::collection::vec(0u64..400, 0..200),
+        fn no_frame_counts_twice_nor_late_nor_before_the_first(
+            first in 0u64..50,
+            frames in prop::collection::vec((0u64..100, 0u64..300), 0..200),
         ) {
-            let (mut window, mut seen) = (Window::new(first), BTreeSet::from([first]));
-            for counter in counters {
-                let newest = seen.last().copied().unwrap_or(first);
-                let counts = matches!(window.place(counter), Place::Newest | Place::Overtaken);
-                let expected = !seen.contains(&counter) && counter > first && counter + FRAMES > newest;
-                prop_assert_eq!(counts, expected, "{} after {:?}", counter, seen);
-                if counts {
-                    window.note(counter);
-                    seen.insert(counter);
+            let (mut window, mut came, mut now) = (Window::new(first), BTreeMap::from([(first, ms(0))]), ms(0));
+            for (counter, pause) in frames {
+                now += ms(pause);
+                // A frame is missing since the first newer one.
+                let newer = came.range(counter + 1..).map(|(_, at)| *at).min();
+                let is_late = newer.is_some_and(|at| now > at + LATE);
+                let newest = came.last_key_value().map_or(first, |(newest, _)| *newest);
+                let is_far_back = counter + MISSING < newest;
+                let expected = !came.contains_key(&counter) && counter > first && !is_late && !is_far_back;
+                let place = window.place(counter, now);
+                prop_assert_eq!(matches!(place, Place::Newest | Place::Overtaken), expected, "{} in {:?}", counter, came);
+                if expected {
+                    window.note(counter, now);
+                    came.insert(counter, now);
                 }
             }
         }

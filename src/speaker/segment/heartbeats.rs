@@ -18,15 +18,16 @@ impl Segment {
         match self.membership.keys.open(sealed) {
             Ok((mac, frame)) => {
                 self.tally.heartbeats += 1;
-                if frame.cluster == self.membership.identity.cluster {
-                    self.watch.hear_speaker(mac, now.mono);
-                }
                 let (boot, counter) = (frame.boot, frame.counter);
                 let namesake = self.is_namesake(&frame).then_some(Change::Namesake { boot, counter });
                 let sender = Holder { speaker: hash::speaker_id(&frame.speaker), boot };
                 let changes = self.elect(input(frame), now);
-                if self.election.knows(sender) {
+                // Whose address it is tells a new frame alone: anybody can send an old one again.
+                if self.election.has_just_heard(sender) {
                     self.stations.learn(sender.speaker, mac);
+                    self.watch.hear_speaker(mac, now.mono);
+                } else if namesake.is_some() {
+                    self.watch.hear_speaker(mac, now.mono);
                 }
                 changes.into_iter().chain(namesake).collect()
             }

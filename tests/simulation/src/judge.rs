@@ -65,6 +65,18 @@ pub enum Violation {
         /// Who answered.
         owner: usize,
     },
+    /// A run of a speaker claimed a VIP with a lesser epoch than before.
+    EpochBack {
+        /// The VIP.
+        vip: IpAddr,
+        /// Who.
+        who: usize,
+    },
+    /// In the end, when all was calm, a speaker did not know all that the others claim.
+    Behind {
+        /// Who.
+        who: usize,
+    },
     /// A VIP moved on a LAN on which nothing happened.
     Crossed {
         /// The VIP.
@@ -100,6 +112,8 @@ impl fmt::Display for Violation {
                 write!(f, "{who} claimed {vip} before {preferred}, which is preferred")
             }
             Self::NotRestored { vip, owner } => write!(f, "{owner} answered for {vip}, and does not have it again"),
+            Self::EpochBack { vip, who } => write!(f, "{who} claimed {vip} with a lesser epoch than before"),
+            Self::Behind { who } => write!(f, "{who} does not know all claims although all is calm"),
             Self::Crossed { vip, who } => write!(f, "{vip} came to or left {who}, on whose LAN nothing happened"),
             Self::NeedlessMove { vip, owner, why } => {
                 write!(f, "{vip} left {owner} ({why:?}), which nothing ailed and nothing in the plan asked for")
@@ -116,6 +130,8 @@ pub struct Judge {
     silent: BTreeMap<(IpAddr, usize), Duration>,
     double: BTreeMap<(IpAddr, usize, usize), Duration>,
     acquired: BTreeMap<(IpAddr, usize), Duration>,
+    /// The epoch with which a run, by its start, claimed last.
+    epochs: BTreeMap<(IpAddr, usize, Duration), u64>,
     /// From when on all bounds hold.
     settled: Option<Duration>,
     /// The longest silence and the longest double answer since all have settled.
@@ -214,8 +230,12 @@ impl Judge {
                 return Err(Violation::Crossed { vip: *vip, who: *number });
             }
             match deed {
-                Deed::Acquire(_) => {
+                Deed::Acquire(_, epoch) => {
                     self.acquired.insert((*vip, *number), *at);
+                    let before = self.epochs.insert((*vip, *number, world.speakers[*number].started), *epoch);
+                    if before.is_some_and(|before| *epoch < before) {
+                        return Err(Violation::EpochBack { vip: *vip, who: *number });
+                    }
                     let own = world.speakers[*number].weight;
                     let preferred = |other: &usize| {
                         let speaker = &world.speakers[*other];

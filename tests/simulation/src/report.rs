@@ -53,7 +53,7 @@ fn take_overs(line: &Line, timing: &Timing, seed: u64) -> Vec<Duration> {
             let next = world
                 .deeds
                 .iter()
-                .find(|(then, _, next, deed)| then > at && next == vip && matches!(deed, Deed::Acquire(_)));
+                .find(|(then, _, next, deed)| then > at && next == vip && matches!(deed, Deed::Acquire(..)));
             next.map_or(ms(8_000), |(then, _, _, _)| *then - *at)
         })
         .collect()
@@ -159,7 +159,7 @@ pub fn traffic() -> String {
         "| speakers | VIPs | owners | most VIPs − fewest | frames/s on the segment | sent by each | octets/s on the segment |\n\
          |---|---|---|---|---|---|---|\n",
     );
-    for (speakers, vips) in [(3, 30), (10, 100), (50, 500), (200, 20)] {
+    for (speakers, vips) in [(3, 30), (10, 100), (50, 500), (200, 20), (200, 1_000)] {
         // Whoever missed a frame at the start has the others' go both ways for a while.
         let (settled, length) = (ms(12_000), ms(15_000));
         let run = |length| {

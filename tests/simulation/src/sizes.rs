@@ -101,13 +101,13 @@ impl Meter {
             }
             let answers = meter.vips.entry(*vip).or_default();
             match deed {
-                Deed::Acquire(_) => answers.owners.insert(*number),
+                Deed::Acquire(..) => answers.owners.insert(*number),
                 Deed::Release(_) | Deed::OwnerCrashed => answers.owners.remove(number),
             };
             if *at < SETTLED {
                 meter.filled = *at;
             } else {
-                meter.moves += usize::from(matches!(deed, Deed::Acquire(_)));
+                meter.moves += usize::from(matches!(deed, Deed::Acquire(..)));
                 meter.measure(*vip, *at);
             }
         }

@@ -53,8 +53,8 @@ pub(crate) enum Way {
 /// Something that a run did, for the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deed {
-    /// A speaker began to answer.
-    Acquire(Acquired),
+    /// A speaker began to answer, with a claim of this epoch.
+    Acquire(Acquired, u64),
     /// A speaker stopped.
     Release(Released),
     /// Its owner crashed.
@@ -187,7 +187,14 @@ impl World {
         {
             return Err(self.failure(Violation::NotRestored { vip: *vip, owner: *owner }));
         }
-        Ok(())
+        let is_behind = |number: &usize| {
+            let election = self.speakers[*number].election.as_ref();
+            self.undisturbed(*number) && election.is_some_and(|election| !election.knows_all())
+        };
+        match (0..self.speakers.len()).find(is_behind) {
+            Some(who) => Err(self.failure(Violation::Behind { who })),
+            None => Ok(()),
+        }
     }
 
     fn failure(&self, violation: Violation) -> Box<Failure> {
@@ -302,7 +309,7 @@ impl World {
                 Output::Question { suspect, vip } => self.ask(number, Asked::Speaker(suspect, vip)),
                 Output::Acquire { vip, epoch, why, .. } => {
                     self.note(format!("{number} acquires {vip} with {epoch}: {why:?}"));
-                    self.deeds.push((at, number, vip, Deed::Acquire(why)));
+                    self.deeds.push((at, number, vip, Deed::Acquire(why, epoch)));
                 }
                 Output::Release { vip, why } => {
                     self.note(format!("{number} releases {vip}: {why:?}"));

@@ -62,8 +62,29 @@ fn no_run_is_over_because_others_speak_of_another() {
             segment.start("a", boot);
             segment.run(ms(3_000));
             let a = Holder { speaker: id("a"), boot };
-            assert!(segment.speakers["b"].knows(a), "run {boot}, after word of {boots:?}");
+            assert!(segment.speakers["b"].peers.answers(a), "run {boot}, after word of {boots:?}");
         }
+    }
+}
+
+#[test]
+fn who_was_dead_for_long_shows_anew_that_its_frames_are_its_own() {
+    for (dead_for, counts) in [(ms(29_000), true), (ms(31_000), false)] {
+        let mut segment = Segment::new(&["a"]);
+        segment.tell("a", frame("b", 1, Kind::Beat, Vec::new()));
+        let alive = |segment: &Segment| segment.speakers["a"].peers.get(id("b")).is_some_and(|peer| !peer.dead());
+        let echoes =
+            vec![Echo { speaker: id("a"), challenge: segment.speakers["a"].proofs.challenge(), wanted: false }];
+        while alive(&segment) {
+            segment.run(ms(10));
+        }
+        segment.run(dead_for);
+        // What it said to others while it was not heard here, and somebody has kept.
+        let Input::Frame(kept) = frame("b", 2, Kind::Beat, Vec::new()) else { unreachable!() };
+        segment.tell("a", Input::Frame(Frame { challenge: 1, echoes, ..kept }));
+        assert_eq!(alive(&segment), counts, "dead for {dead_for:?}");
+        segment.tell("a", frame("b", 3, Kind::Beat, Vec::new()));
+        assert!(alive(&segment), "it has read the new challenge");
     }
 }
 

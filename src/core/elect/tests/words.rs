@@ -1,6 +1,7 @@
 //! How claims travel: repeated, in parts, fetched where they are missed, and in whose name.
 
 use super::*;
+use crate::wire::heartbeat::Heard;
 
 #[test]
 fn what_is_remembered_of_peers_claims_is_bounded() {
@@ -65,6 +66,28 @@ fn a_claim_counts_once_also_when_its_frame_was_overtaken() {
     assert_eq!(told(vec![first.clone(), (2, question, Vec::new()), (2, beat, held.clone())]), (0, 1), "twice");
     assert_eq!(told(vec![first.clone(), (3, beat, vacant), (2, beat, held.clone())]), (0, 0), "a newer word stands");
     assert_eq!(told(vec![(2, beat, Vec::new()), (1, beat, held)]), (0, 1), "sent before the first one heard");
+}
+
+#[test]
+fn a_frame_that_was_overtaken_is_answered_and_tells_whom_its_sender_hears_and_not_how_it_is() {
+    let mut segment = Segment::new(&["a"]);
+    segment.tell("a", frame("c", 1, Kind::Beat, Vec::new()));
+    segment.run(ms(20_000));
+    for counter in [1, 3] {
+        segment.tell("a", frame("b", counter, Kind::Beat, Vec::new()));
+    }
+    segment.run(ms(30));
+    let Input::Frame(question) = frame("b", 2, Kind::Ask { suspect: id("a") }, Vec::new()) else { unreachable!() };
+    let heard = vec![Heard { speaker: id("c"), age: ms(0) }];
+    segment.run(ms(400));
+    let before = segment.said.len();
+    segment.tell("a", Input::Frame(Frame { draining: true, heard, ..question }));
+    assert_eq!(segment.said.len(), before + 1, "it answers");
+    assert!(segment.speakers["a"].peers().all(|peer| !peer.draining));
+    // It came 430 ms after the newer one, so it says that c was heard as long ago: without that word c died at 25 s.
+    segment.run(ms(25_000 - 430 - 1));
+    let life = |name| segment.speakers["a"].peers.get(id(name)).unwrap().life;
+    assert_eq!(life("c"), Life::Alive);
 }
 
 #[test]
