@@ -68,9 +68,12 @@ pub struct Interface {
     /// How the latest of these came to it, the latest last.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub moves: Vec<Move>,
-    /// The speakers that it hears.
+    /// The speakers that live on its LAN: it hears them, or others do.
     #[serde(default)]
     pub peers: Vec<String>,
+    /// Those of them that only others hear.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unheard: Vec<String>,
     /// The foreign hosts that use addresses of ours.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub conflicts: Vec<Conflict>,

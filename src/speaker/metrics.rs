@@ -105,7 +105,7 @@ impl Figures {
     }
 
     fn write_heartbeats(&self, page: &mut Page<'_>) -> fmt::Result {
-        page.gauge("landfall_speaker_peers", "Living speakers that are heard.", self.each(|it| it.peers))?;
+        page.gauge("landfall_speaker_peers", "Living speakers on its LAN.", self.each(|it| it.peers))?;
         page.counter(
             "landfall_speaker_heartbeats",
             "Heartbeats that could be read, ignored ones among them.",

@@ -5,7 +5,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::{api::core::v1::Service, jiff::Timestamp};
 use kube::{
     Api, Config,
-    api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams},
+    api::{DeleteParams, ListParams, PostParams, WatchEvent, WatchParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
 use landfall::{
@@ -15,7 +15,7 @@ use landfall::{
     },
     controller::plan::plan,
 };
-use landfall_core::alloc::Decision;
+use landfall_core::alloc::{Decision, ServiceKey};
 use landfall_sandbox::Cluster;
 use serde_json::{Value, json};
 use std::{
@@ -111,17 +111,18 @@ impl Services {
     pub async fn carry_out(&self, decisions: &[(service::Service, Decision)]) -> Result<()> {
         let patch = |(service, decision): &(service::Service, Decision)| {
             let plan = plan(service, Some(decision), Timestamp::now());
-            Some((service.alloc.key.name().to_owned(), plan?.patch))
+            Some((service.alloc.key.clone(), plan?.patch))
         };
-        let patches: Vec<(String, Value)> = decisions.iter().filter_map(patch).collect();
-        self.each(patches, IN_FLIGHT, async |api, (name, patch)| {
-            api.patch_status(&name, &PatchParams::default(), &Patch::Strategic(&patch)).await?;
+        let patches: Vec<(ServiceKey, Value)> = decisions.iter().filter_map(patch).collect();
+        let client = self.0.clone().into_client();
+        self.each(patches, IN_FLIGHT, async |_, (key, patch)| {
+            service::patch_status(&client, &key, &patch).await?;
             Ok(())
         })
         .await
     }
 
-    /// Patches a Service's status, and says how long the call took: what one write costs.
+    /// Patches a Service's status as Landfall does, and says how long the call took: what one write costs.
     ///
     /// # Errors
     /// Where it is refused.
@@ -131,8 +132,9 @@ impl Services {
             "lastTransitionTime": "2026-01-01T00:00:00Z"
         });
         let patch = json!({"status": {"conditions": [condition]}});
+        let (client, key) = (self.0.clone().into_client(), ServiceKey::new("default", name));
         let start = Instant::now();
-        self.0.patch_status(name, &PatchParams::default(), &Patch::Strategic(&patch)).await?;
+        service::patch_status(&client, &key, &patch).await?;
         Ok(start.elapsed())
     }
 

@@ -27,6 +27,7 @@ fn record() -> Record {
             vips: ips(&["198.51.100.100"]),
         }],
         peers: vec!["n3".into()],
+        unheard: vec!["n3".into()],
         conflicts: Vec::new(),
     };
     let eth1 = Interface { mac: "02:00:00:00:00:02".into(), unfit: Some(reason("NoCarrier")), ..Interface::default() };
@@ -54,7 +55,7 @@ fn a_record_is_read_as_it_was_written() {
                     "at": "2026-11-24T12:00:00Z", "why": "Dead", "from": "n2", "vips": ["198.51.100.100"],
                     "unheard": {"foundDeadMs": 310, "claimedMs": 330}
                 }],
-                "peers": ["n3"]
+                "peers": ["n3"], "unheard": ["n3"]
             },
             "eth1": {
                 "mac": "02:00:00:00:00:02", "addresses": [], "peers": [],

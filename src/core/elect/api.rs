@@ -201,6 +201,8 @@ pub struct PeerStatus<'a> {
     pub draining: bool,
     /// When it was last heard itself.
     pub heard: Option<Duration>,
+    /// Whether that is no longer ago than it may be silent. A living one that is not lives by others' word.
+    pub audible: bool,
     /// How many VIPs it claims.
     pub claims: usize,
     /// It is heard by the way round alone: something between drops its frames.

@@ -240,9 +240,15 @@ impl Election {
             life: peer.life,
             draining: peer.draining,
             heard: peer.heard,
+            audible: self.peers.is_audible(peer, &self.timing, self.now.mono),
             claims: peer.claims.len(),
             blocked: peer.is_blocked(&self.timing, self.now.mono),
         })
+    }
+
+    /// Whether this run of that speaker is known, and its frames are its own.
+    pub fn knows(&self, holder: Holder) -> bool {
+        self.peers.knows(holder, &self.timing, self.now.mono)
     }
 
     /// Whether a frame of this run of that speaker's has just come that was new.

@@ -243,6 +243,11 @@ impl Peers {
         self.get(holder.speaker).is_some_and(|peer| peer.boot == holder.boot && !peer.dead() && !peer.deaf)
     }
 
+    /// Whether the peer was heard itself within its patience.
+    pub fn is_audible(&self, peer: &Peer, timing: &Timing, now: Duration) -> bool {
+        peer.audible(timing, self.late, now)
+    }
+
     /// Those heard within their patience, with how long ago.
     pub fn heard<'a>(&'a self, timing: &'a Timing, now: Duration) -> impl Iterator<Item = (SpeakerId, Duration)> + 'a {
         self.iter()

@@ -111,8 +111,12 @@ impl Lan {
         let mut interface = fixed.clone();
         if let Some(segment) = self.segments.get(&index) {
             let living = segment.election().peers().filter(|peer| peer.life == Life::Alive);
-            interface.peers = living.filter_map(|peer| Some(peer.name?.to_string())).collect();
+            for (name, audible) in living.filter_map(|peer| Some((peer.name?.to_string(), peer.audible))) {
+                interface.unheard.extend((!audible).then(|| name.clone()));
+                interface.peers.push(name);
+            }
             interface.peers.sort();
+            interface.unheard.sort();
             interface.owned = segment.holdings().owned().clone();
             interface.moves = segment.holdings().moves().cloned().collect();
             interface.conflicts = segment.foreign().map(found).collect();

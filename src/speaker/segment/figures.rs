@@ -33,7 +33,7 @@ pub struct Figures {
     pub answered_for: u64,
     /// VIPs that are claimed and not answered for.
     pub silent: u64,
-    /// Living speakers that are heard.
+    /// Living speakers on its LAN.
     pub peers: u64,
     /// VIPs that foreign hosts have, by when that was found.
     pub foreign: BTreeMap<Phase, u64>,

@@ -88,6 +88,8 @@ fn a_frame_that_was_overtaken_is_answered_and_tells_whom_its_sender_hears_and_no
     segment.run(ms(25_000 - 430 - 1));
     let life = |name| segment.speakers["a"].peers.get(id(name)).unwrap().life;
     assert_eq!(life("c"), Life::Alive);
+    let audible = segment.speakers["a"].peers().filter(|peer| peer.audible).count();
+    assert_eq!(audible, 1, "c lives by b's word alone");
 }
 
 #[test]
