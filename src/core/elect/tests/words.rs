@@ -40,6 +40,30 @@ fn many_claims_go_in_several_frames_and_are_all_learnt_by_a_newcomer() {
 }
 
 #[test]
+fn thousands_that_are_left_at_once_are_said_in_the_frames_that_they_fill() {
+    let (mut a, mut now) = {
+        let mut segment = Segment::new(&["a"]);
+        segment.tell("a", frame("b", 1, Kind::Beat, Vec::new()));
+        (segment.speakers.remove("a").unwrap(), segment.at())
+    };
+    let vips = (0..5_000u32).map(|number| std::net::Ipv4Addr::from_bits(0xc612_0000 + number).into());
+    let vips: Vec<IpAddr> = vips.collect();
+    a.handle_all(vips.iter().map(|vip| Input::Want { vip: *vip, wish: Wish::default() }), now);
+    while a.owned().count() < vips.len() {
+        now.mono += ms(10);
+        a.handle(Input::Timer, now);
+    }
+    now.mono += ms(1_000);
+    a.handle(Input::Timer, now);
+    let outputs = a.handle_all(vips.iter().map(|vip| Input::Unwant { vip: *vip }), now);
+    let frames: Vec<&Frame> =
+        outputs.iter().filter_map(|output| if let Output::Send(frame) = output { Some(frame) } else { None }).collect();
+    assert_eq!(frames.iter().map(|frame| frame.claims.len()).sum::<usize>(), vips.len());
+    let octets: usize = frames.iter().map(|frame| frame.size()).sum();
+    assert!(frames.len() <= octets / (crate::wire::heartbeat::LONGEST - 50) + 1, "{} frames", frames.len());
+}
+
+#[test]
 fn a_claim_is_repeated_as_its_holders_whoever_that_is() {
     let me = Holder { speaker: id("a"), boot: 1 };
     for holder in [Holder { speaker: id("b"), boot: 1 }, Holder { speaker: SpeakerId(0), boot: 0 }] {
