@@ -32,7 +32,12 @@ pub enum Traffic {
 
 impl Traffic {
     /// In the order in which they are read.
-    const ALL: [Self; 4] = [Self::Heartbeat, Self::Datagram, Self::Arp, Self::Ndp];
+    pub const ALL: [Self; 4] = [Self::Heartbeat, Self::Datagram, Self::Arp, Self::Ndp];
+
+    /// Whether it comes from a speaker, if nobody forged it; else it is a question, or a word about an address.
+    pub fn is_heartbeat(self) -> bool {
+        matches!(self, Self::Heartbeat | Self::Datagram)
+    }
 
     fn ethertype(self) -> u16 {
         match self {
@@ -117,7 +122,17 @@ impl PacketSocket {
 
     /// A frame that is there already, or none: for reading a queue empty.
     pub fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<Received>> {
-        for (traffic, socket) in &self.sockets {
+        self.try_recv_of(Traffic::ALL, buffer)
+    }
+
+    /// The same for some kinds, of which the first is looked for first.
+    pub fn try_recv_of(
+        &self,
+        kinds: impl IntoIterator<Item = Traffic>,
+        buffer: &mut [u8],
+    ) -> io::Result<Option<Received>> {
+        for kind in kinds {
+            let Some((traffic, socket)) = self.sockets.iter().find(|(traffic, _)| *traffic == kind) else { continue };
             match socket.get_ref().read(buffer) {
                 Ok(len) => return Ok(Some(Received { len, traffic: *traffic })),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}

@@ -7,6 +7,7 @@ mod asking;
 mod conflicts;
 mod figures;
 mod heartbeats;
+mod turn;
 
 pub use asking::Gateway;
 pub use figures::{Figures, Tally};
@@ -37,13 +38,10 @@ use std::{
     time::Duration,
 };
 use tracing::{debug, info, warn};
+use turn::Turn;
 
 /// The longest frame that is read: an Ethernet frame with its header.
 pub const LONGEST: usize = 1514;
-/// Questions that are answered before timers get their turn.
-const QUESTIONS: usize = 64;
-/// Heartbeats that are heard before timers get their turn: more than a segment carries in four seconds.
-const HEARTBEATS: usize = 4096;
 /// Between two lines in the log about what was lost.
 const TELL: Duration = Duration::from_secs(60);
 
@@ -78,7 +76,7 @@ pub enum Change {
 /// Frames that were lost, by where.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Losses {
-    /// Frames with the heartbeats' ethertype that were none of this cluster's, by why.
+    /// Frames with the heartbeats' ethertype, and datagrams to their group, that were none of this cluster's, by why.
     pub unsealed: BTreeMap<Unsealed, u64>,
     /// Frames that the kernel's queue had no room for, on their way in.
     pub unread: u64,
@@ -310,25 +308,18 @@ impl Segment {
         self.elect(Input::Drain, now)
     }
 
-    /// Reads what has arrived: `first`, which is in the buffer, then heartbeats, then questions. Questions come last, and only some
-    /// of them, so that neither a claim nor a timer waits behind a flood. An error says that the interface is down.
+    /// Reads what has arrived: `first`, which is in the buffer, then as its [`Turn`] says: heartbeats come before questions, and
+    /// only some of each, so that neither a claim nor a timer waits behind a flood. An error says that the interface is down.
     pub fn read(&mut self, first: Option<Received>, buffer: &mut [u8], now: Now) -> io::Result<Vec<Change>> {
-        let mut changes = Vec::new();
-        let (mut heartbeats, mut questions) = (0, 0);
+        let (mut changes, mut turn) = (Vec::new(), Turn::default());
         let mut next = match first {
             Some(received) => Some(received),
-            None => self.socket.try_recv(buffer)?,
+            None => self.socket.try_recv_of(turn.order(), buffer)?,
         };
         while let Some(received) = next {
+            turn.count(received.traffic);
             changes.extend(self.hear(received.traffic, &buffer[..received.len.min(buffer.len())], now)?);
-            match received.traffic {
-                Traffic::Heartbeat | Traffic::Datagram => heartbeats += 1,
-                Traffic::Arp | Traffic::Ndp => questions += 1,
-            }
-            if heartbeats == HEARTBEATS || questions == QUESTIONS {
-                break;
-            }
-            next = self.socket.try_recv(buffer)?;
+            next = self.socket.try_recv_of(turn.order(), buffer)?;
         }
         Ok(changes)
     }
@@ -397,8 +388,11 @@ impl Segment {
                 return Ok(self.hear_sealed(frame.get(Header::LEN..).unwrap_or_default(), Input::Frame, now));
             }
             Traffic::Datagram => {
-                let sealed = datagram::parse(frame, self.membership.port);
-                return Ok(sealed.map(|sealed| self.hear_sealed(sealed, Input::Around, now)).unwrap_or_default());
+                let Some(sealed) = datagram::parse(frame, self.membership.port) else {
+                    *self.losses.unsealed.entry(Unsealed::Foreign).or_default() += 1;
+                    return Ok(Vec::new());
+                };
+                return Ok(self.hear_sealed(sealed, Input::Around, now));
             }
             Traffic::Arp | Traffic::Ndp => {}
         }

@@ -7,7 +7,8 @@
 //! ```
 //! It runs on a thread of its own, so that no work for the API server delays an answer, and goes on while the API server is
 //! away. In each step it reads what has arrived on every interface before timers act, heartbeats before questions: after a pause
-//! it knows what others have claimed before it claims or answers anything.
+//! it knows what others have claimed before it claims or answers anything. Of each kind of frame it reads so many in a step, so
+//! that a flood of one keeps none of the others waiting.
 //!
 //! [`reconcile`] makes the open interfaces fit what there is and what is wanted; [`report`] tells what is so.
 
