@@ -43,8 +43,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// How long a leave may take before the process ends all the same.
-const LEAVE: Duration = Duration::from_secs(5);
+/// How long a leave may take before the process ends all the same: longer than the election answers on for what nobody takes
+/// (`Timing::hand_over_at_most`). Were it no longer, the process would end amid that with many VIPs, or just before it is told.
+const LEAVE: Duration = Duration::from_secs(7);
 /// The least time between two writes of the record.
 const RECORD_GAP: Duration = Duration::from_secs(1);
 /// After a write of the record that failed.
@@ -154,5 +155,32 @@ async fn write_record(writer: &mut RecordWriter, reported: &mut watch::Receiver<
             sleep(RECORD_RETRY).await;
         }
         sleep(RECORD_GAP).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use landfall_core::elect::Timing;
+
+    /// What the DaemonSet says, in seconds.
+    fn manifest(key: &str) -> Duration {
+        let text = include_str!("../../manifests/speaker.yaml");
+        let value = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": "));
+        Duration::from_secs(value.and_then(|value| value.parse().ok()).expect(key))
+    }
+
+    #[test]
+    fn a_leave_lasts_longer_than_its_hand_over_and_the_pod_longer_than_the_leave() {
+        let margin = Duration::from_secs(2);
+        assert!(LEAVE >= Timing::default().hand_over_at_most + margin);
+        assert!(manifest("terminationGracePeriodSeconds") >= LEAVE + LAST_RECORD + margin);
+    }
+
+    #[test]
+    fn in_a_rolling_update_a_new_speaker_has_heard_the_others_out_before_the_next_one_leaves() {
+        let Timing { listen_at_most, filling, .. } = Timing::default();
+        // And has listed everything before that.
+        assert!(manifest("minReadySeconds") >= listen_at_most + filling + Duration::from_secs(2));
     }
 }
