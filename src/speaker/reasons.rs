@@ -20,6 +20,7 @@ use landfall_core::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt::Display,
     net::IpAddr,
 };
 
@@ -76,7 +77,16 @@ pub fn isolated(interface: &str) -> Reason {
 
 /// Why an interface is left to another one of the node's.
 pub fn sibling(other: &str) -> Reason {
-    reason("Sibling", format!("the interface is on the same LAN as {other}, which takes part in its place"))
+    let message = format!(
+        "the interface is on the same LAN as {other}, which alone takes part there: for addresses outside the subnets of {other} name \
+         {other} in an announcement's interfaces, or put the two on different LANs"
+    );
+    reason("Sibling", message)
+}
+
+/// Why the system does not let an interface be opened.
+pub fn unopened(error: impl Display) -> Reason {
+    reason("CannotOpen", format!("the interface cannot be opened: {error}"))
 }
 
 /// Why the node answers for an address, or for any, on no interface.
@@ -123,6 +133,8 @@ pub struct Candidate<'a> {
     /// As it would be if it was fit.
     fitted: Link,
     reaches: Reaches,
+    /// Why it takes no part although it is fit.
+    pub closed: Option<Reason>,
 }
 
 impl Candidate<'_> {
@@ -134,8 +146,13 @@ impl Candidate<'_> {
 }
 
 /// The interfaces that matter: those that are open, those on which speakers would hear each other if they were fit, and those
-/// that have addresses among the pools'. Of hundreds of pods' interfaces none does.
-pub fn candidates<'a>(links: &'a Links, desired: &Desired, is_open: impl Fn(u32) -> bool) -> Vec<Candidate<'a>> {
+/// that have addresses among the pools'. Of hundreds of pods' interfaces none does. `closed` says why one takes no part that could.
+pub fn candidates<'a>(
+    links: &'a Links,
+    desired: &Desired,
+    is_open: impl Fn(u32) -> bool,
+    closed: impl Fn(u32) -> Option<Reason>,
+) -> Vec<Candidate<'a>> {
     let lists = |link: &Link| {
         let mut subnets = link.addresses.iter();
         subnets.any(|subnet| desired.pools().iter().any(|pool| pool.lists_in(*subnet)))
@@ -147,7 +164,7 @@ pub fn candidates<'a>(links: &'a Links, desired: &Desired, is_open: impl Fn(u32)
         let fitted = Link { up: true, carrier: true, member: false, ..link.clone() };
         let reaches = desired.reaches(&link.name);
         let matters = is_open(link.index) || lists(link) || eligibility::is_segment(&fitted, desired, &reaches);
-        matters.then_some(Candidate { link, fitted, reaches })
+        matters.then(|| Candidate { link, fitted, reaches, closed: closed(link.index) })
     };
     links.filter_map(candidate).collect()
 }
@@ -168,9 +185,16 @@ fn why_not(vip: IpAddr, wanted: &Vip, candidates: &[Candidate<'_>]) -> Option<Re
     if let Err(why) = wanted.here {
         return Some(not_here(why));
     }
-    let mut whys = Vec::new();
+    let (mut whys, mut closed) = (Vec::new(), None);
     for candidate in candidates {
-        whys.push((candidate.link, candidate.can_answer(vip, wanted).err()?));
+        match candidate.can_answer(vip, wanted) {
+            Ok(()) => closed = Some((candidate.link, candidate.closed.as_ref()?)),
+            Err(why) => whys.push((candidate.link, why)),
+        }
+    }
+    // It could, if it only took part.
+    if let Some((link, why)) = closed {
+        return Some(reason(&why.reason, format!("{}: {}", link.name, why.message)));
     }
     Some(match whys.into_iter().max_by_key(|(_, why)| nearness(*why)) {
         Some((link, why @ Ineligible::OutsideSubnets)) => {
@@ -203,13 +227,18 @@ mod tests {
 
     fn names(links: &Links, config: &str) -> Vec<String> {
         let desired = desired_with(config, &[]);
-        candidates(links, &desired, |_| false).iter().map(|candidate| candidate.link.name.clone()).collect()
+        candidates(links, &desired, |_| false, |_| None).iter().map(|candidate| candidate.link.name.clone()).collect()
     }
 
     /// What is said of each address, as `reason: addresses`.
     fn said(links: &Links, config: &str, vips: &[&str]) -> Vec<String> {
+        said_where(links, |_| None, config, vips)
+    }
+
+    /// The same where some interfaces take no part.
+    fn said_where(links: &Links, closed: fn(u32) -> Option<Reason>, config: &str, vips: &[&str]) -> Vec<String> {
         let desired = desired_with(config, vips);
-        let groups = unanswered(&desired, &candidates(links, &desired, |_| false), None);
+        let groups = unanswered(&desired, &candidates(links, &desired, |_| false, closed), None);
         let ranges = |vips: &Addresses| vips.ranges().map(|range| range.to_string()).collect::<Vec<_>>().join(" ");
         groups.iter().map(|group| format!("{}: {}", group.why.reason, ranges(&group.vips))).collect()
     }
@@ -251,6 +280,24 @@ mod tests {
     }
 
     #[test]
+    fn an_interface_that_takes_no_part_is_why_what_it_alone_could_answer_for_is_not_answered_for() {
+        let all = links([Link::fit(2, "eth0", &["198.51.100.11/24"]), Link::fit(3, "eth1", &["203.0.113.11/24"])]);
+        let vips = ["198.51.100.100", "203.0.113.7"];
+        let left_to_eth0 = |index| (index == 3).then(|| sibling("eth0"));
+        assert_eq!(said_where(&all, left_to_eth0, POOL, &vips), ["Sibling: 203.0.113.7"]);
+        let not_permitted = |index| (index == 3).then(|| unopened("Operation not permitted"));
+        assert_eq!(said_where(&all, not_permitted, POOL, &vips), ["CannotOpen: 203.0.113.7"]);
+        // The one that takes part is named: it may answer for all.
+        let named = format!("{POOL}announcements: [{{interfaces: [eth0]}}]");
+        assert_eq!(said_where(&all, left_to_eth0, &named, &vips), [""; 0]);
+
+        let desired = desired_with(POOL, &vips);
+        let groups = unanswered(&desired, &candidates(&all, &desired, |_| false, left_to_eth0), None);
+        let message = &groups[0].why.message;
+        assert!(message.starts_with("eth1: ") && message.contains("name eth0 in an announcement"), "{message}");
+    }
+
+    #[test]
     fn every_reason_is_on_the_users_page() {
         let page = include_str!("../../docs/announcing.md");
         let nodes = [Exclusion::Label, Exclusion::Autoscaler, Exclusion::Deleting].map(exclusion);
@@ -268,7 +315,7 @@ mod tests {
             Ineligible::OwnAddress,
         ];
         let addresses = addresses.map(|why| ineligible(&eth0, why));
-        for why in nodes.iter().chain(&interfaces).chain(&addresses).chain([&sibling("eth1")]) {
+        for why in nodes.iter().chain(&interfaces).chain(&addresses).chain([&sibling("eth1"), &unopened("")]) {
             assert!(page.contains(&format!("`{}`", why.reason)), "docs/announcing.md does not tell of {}", why.reason);
         }
     }
@@ -277,7 +324,7 @@ mod tests {
     fn an_address_outside_all_subnets_is_told_with_them() {
         let desired = desired_with(POOL, &["203.0.113.7"]);
         let eth0 = links([Link::fit(2, "eth0", &["198.51.100.11/24", "2001:db8::11/64"])]);
-        let groups = unanswered(&desired, &candidates(&eth0, &desired, |_| false), None);
+        let groups = unanswered(&desired, &candidates(&eth0, &desired, |_| false, |_| None), None);
         assert_eq!(groups[0].why.message, "eth0: the address is in none of the interface's subnets (198.51.100.0/24)");
     }
 }

@@ -116,6 +116,8 @@ struct Lan {
     segments: BTreeMap<u32, Segment>,
     /// Interfaces that keep still, because another one of this node is on the same LAN.
     siblings: BTreeMap<u32, Sibling>,
+    /// Interfaces that could not be opened, and why.
+    unopened: BTreeMap<u32, String>,
     groups: Groups,
     /// Groups that could not be joined.
     unjoined: BTreeSet<(u32, Ipv6Addr)>,
@@ -148,6 +150,7 @@ impl Lan {
             links,
             segments: BTreeMap::new(),
             siblings: BTreeMap::new(),
+            unopened: BTreeMap::new(),
             groups: Groups::default(),
             unjoined: BTreeSet::new(),
             announcer: Announcer::default(),

@@ -83,6 +83,7 @@ impl Lan {
         let is_fit = |index: &u32| links.get(index).is_some_and(|link| eligibility::fit(link).is_ok());
         let unfit: Vec<u32> = self.segments.keys().copied().filter(|index| !is_fit(index)).collect();
         unfit.into_iter().for_each(|index| self.close(index));
+        self.unopened.retain(|index, _| is_fit(index));
         self.siblings
             .retain(|_, sibling| self.segments.get(&sibling.index).is_some_and(|it| it.boot() == sibling.boot));
 
@@ -90,7 +91,9 @@ impl Lan {
             let Ok(mac) = eligibility::fit(link) else { continue };
             let reaches = desired.reaches(&link.name);
             let is_segment = eligibility::is_segment(link, &desired, &reaches);
-            if is_segment && !self.segments.contains_key(index) {
+            if !is_segment {
+                self.unopened.remove(index);
+            } else if !self.segments.contains_key(index) {
                 self.open(link, mac, &desired, now);
             }
             self.tell_segment(link, mac, (&desired, &reaches), withdrawn, now);
@@ -120,10 +123,15 @@ impl Lan {
             Ok(mut segment) => {
                 segment.set_gateway(gateway(link, &gateways()), now);
                 info!(interface = link.name, %mac, "listening");
+                self.unopened.remove(&link.index);
                 self.segments.insert(link.index, segment);
             }
             Err(error) => {
-                warn!(interface = link.name, %error, "cannot open the interface, trying again");
+                let why = error.to_string();
+                // Said once: it is tried again and again, and the record says it all the time.
+                if self.unopened.insert(link.index, why.clone()) != Some(why) {
+                    warn!(interface = link.name, %error, "cannot open the interface, trying again");
+                }
                 self.retry = Some(now.mono + RETRY);
             }
         }

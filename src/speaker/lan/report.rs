@@ -8,7 +8,12 @@ use super::{Lan, reconcile::gateway};
 use crate::{
     cluster::record::{Conflict, Interface, Phase, Reason, Record, Unanswered},
     net::{Settings, default_routes, gateways},
-    speaker::{diagnosis, eligibility, metrics::Figures, reasons, segment::Segment},
+    speaker::{
+        diagnosis, eligibility,
+        metrics::Figures,
+        reasons::{self, Candidate},
+        segment::Segment,
+    },
 };
 use landfall_core::{
     conflict::{self, Foreign},
@@ -90,21 +95,28 @@ impl Lan {
 
     fn look_at_interfaces(&mut self) {
         let Some(desired) = &self.desired else { return };
-        let candidates = reasons::candidates(&self.links, desired, |index| self.segments.contains_key(&index));
+        let is_open = |index| self.segments.contains_key(&index);
+        let candidates = reasons::candidates(&self.links, desired, is_open, |index| self.why_closed(index));
         let mut interfaces = BTreeMap::new();
-        for link in candidates.iter().map(|candidate| candidate.link) {
+        for Candidate { link, closed, .. } in &candidates {
             let unfit = eligibility::fit(link).err().map(reasons::unfit);
-            let sibling = self.siblings.get(&link.index).and_then(|sibling| self.links.get(&sibling.index));
             let interface = Interface {
                 mac: link.mac.map(|mac| mac.to_string()).unwrap_or_default(),
                 addresses: link.lan_addresses().collect(),
-                unfit: unfit.or_else(|| sibling.map(|other| reasons::sibling(&other.name))),
+                unfit: unfit.or_else(|| closed.clone()),
                 ..Interface::default()
             };
             interfaces.insert(link.index, (link.name.clone(), interface));
         }
         self.findings.unanswered = reasons::unanswered(desired, &candidates, self.unable().as_ref());
         self.findings.interfaces = interfaces;
+    }
+
+    /// Why an interface that could carry frames of ours takes no part.
+    fn why_closed(&self, index: u32) -> Option<Reason> {
+        let sibling = self.siblings.get(&index).and_then(|sibling| self.links.get(&sibling.index));
+        let sibling = sibling.map(|other| reasons::sibling(&other.name));
+        sibling.or_else(|| self.unopened.get(&index).map(reasons::unopened))
     }
 
     fn interface(&self, index: u32, (name, fixed): &(String, Interface)) -> (String, Interface) {
