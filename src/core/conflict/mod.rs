@@ -38,7 +38,7 @@ use std::{
     net::IpAddr,
     time::Duration,
 };
-use timing::{AGAIN, DEFEND, Schedule, UNKNOWN};
+use timing::{AGAIN, DEFEND, STAYS, Schedule, UNKNOWN};
 
 /// More VIPs that others have announced are not remembered: these are probed first.
 const MOST_ANNOUNCED: usize = 65_536;
@@ -55,6 +55,8 @@ struct Vip {
     /// It has been announced in the cluster.
     announced: bool,
     foreign: Option<Foreign>,
+    /// When that one was heard last.
+    heard: Duration,
     /// A station that may be a speaker's.
     unknown: Option<Unknown>,
     /// A round is over, and waits for the judgement of that station.
@@ -364,7 +366,11 @@ impl Watch {
             None if known.announced => Phase::Watch,
             None => Phase::Probe,
         };
-        let foreign = Foreign { mac, phase };
+        let other = known.foreign.filter(|foreign| foreign.mac != mac && now < known.heard + STAYS);
+        let foreign = other.unwrap_or(Foreign { mac, phase });
+        if foreign.mac == mac {
+            known.heard = now;
+        }
         known.waits = false;
         if known.foreign.replace(foreign) != Some(foreign) {
             self.out.push(Output::Found(vip, foreign));
@@ -404,6 +410,7 @@ impl Vip {
             answers: false,
             announced: false,
             foreign: None,
+            heard: Duration::ZERO,
             unknown: None,
             waits: false,
             again: None,

@@ -265,15 +265,38 @@ fn a_vip_that_is_yielded_is_answered_for_again_when_the_host_has_gone() {
     assert_eq!(world.said(), ["122000 probe", "122060 probe", "122120 probe", "122180 over", "122180 answer"]);
 }
 
+/// A host under another address every second.
+fn another(second: u64) -> MacAddr {
+    MacAddr(2, 0, 0, 1, 0, second as u8)
+}
+
 #[test]
-fn a_second_foreign_host_is_told_too() {
-    let mut world = World::new();
-    world.claim(V4, IGNORE, true);
-    world.has(FOREIGN);
-    world.run(2_000, None);
-    world.has(OTHER);
-    world.run(2_000, None);
-    assert_eq!(world.said(), ["0 answer", &format!("2000 Watch: {FOREIGN}"), &format!("4000 Watch: {OTHER}")]);
+fn of_several_foreign_hosts_the_first_is_told_until_it_has_been_silent_for_a_minute() {
+    let found = |at: u64, mac: MacAddr| format!("{at} Watch: {mac}");
+    type Who = fn(u64) -> MacAddr;
+    let cases: [(&str, Who, Vec<String>); 3] = [
+        ("two in turns", |second| [FOREIGN, OTHER][second as usize % 2], vec![found(2_000, FOREIGN)]),
+        (
+            "the first one goes",
+            |second| if second < 10 { FOREIGN } else { OTHER },
+            vec![found(2_000, FOREIGN), found(70_000, OTHER)],
+        ),
+        // Each is judged two seconds after it spoke, and one at a time.
+        (
+            "one whose address changes",
+            another,
+            vec![found(2_000, another(0)), found(62_000, another(60)), found(122_000, another(120))],
+        ),
+    ];
+    for (what, who, expected) in cases {
+        let mut world = World::new();
+        world.claim(V4, IGNORE, true);
+        for second in 0..150 {
+            world.has(who(second));
+            world.run(1_000, None);
+        }
+        assert_eq!(world.said()[1..], expected, "{what}");
+    }
 }
 
 #[test]

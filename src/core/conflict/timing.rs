@@ -10,6 +10,9 @@ use std::{ops::Range, time::Duration};
 pub const DEFEND: Duration = Duration::from_secs(10);
 /// A station that is silent so long about an address of ours is asked whether it still has it.
 pub const AGAIN: Duration = Duration::from_secs(60);
+/// Of several foreign hosts with one VIP, or of one whose address changes, the first is told until it has been silent so long:
+/// each that is told is a write and an Event, and anybody on the LAN can send under any address.
+pub const STAYS: Duration = Duration::from_secs(60);
 /// How long a station is unknown before it is foreign: it may be a speaker that has not been heard yet.
 pub const UNKNOWN: Duration = Duration::from_secs(2);
 /// Between two probes, when there are many VIPs to probe: 1,000 frames/s.
