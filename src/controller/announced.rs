@@ -183,13 +183,16 @@ impl Announced {
         let stages: Vec<&Stage> = vips.iter().map(|vip| self.stages.get(vip)).collect::<Option<_>>()?;
         let failing = |stage: &&Stage| if let Stage::Not(silence) = stage { Some(silence.words.clone()) } else { None };
         let failing: Vec<Words> = stages.iter().filter_map(failing).collect();
+        let is_answered = |stage: &Stage| matches!(stage, Stage::Announced { .. });
+        let answered = vips.iter().zip(&stages).filter(|(_, stage)| is_answered(stage));
+        let claimed: Vec<_> = answered.filter_map(|(vip, _)| Some((*vip, self.foreign.get(vip)?))).collect();
+        let contested = (!claimed.is_empty()).then(|| words::contested(&claimed));
         if let Some(first) = failing.first() {
-            let message = failing.iter().map(|words| words.message.as_str()).collect::<Vec<_>>().join("; ");
-            return Some(Words { message, ..first.clone() });
+            let said: Vec<&str> = failing.iter().chain(&contested).map(|words| words.message.as_str()).collect();
+            return Some(Words { message: said.join("; "), ..first.clone() });
         }
-        let all = !stages.is_empty() && stages.iter().all(|stage| matches!(stage, Stage::Announced { .. }));
-        let foreign = vips.iter().find_map(|vip| Some((*vip, self.foreign.get(vip)?)));
-        all.then(|| foreign.map_or_else(Words::announced, |(vip, foreign)| words::contested(vip, foreign)))
+        let all = !stages.is_empty() && stages.into_iter().all(is_answered);
+        all.then(|| contested.unwrap_or_else(Words::announced))
     }
 
     /// The Event for a Service whose condition came to say so.

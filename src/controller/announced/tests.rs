@@ -388,3 +388,23 @@ fn what_a_node_that_is_gone_found_counts_no_more() {
     bench.announced.forget_node("n1", bench.now);
     assert!(bench.announced.in_use().is_empty());
 }
+
+#[test]
+fn of_all_addresses_that_foreign_hosts_use_it_is_told_which() {
+    let mut bench = Bench::new(&["n1", "n2"]);
+    bench.service("web", &[VIP, V6]);
+    bench.answers("n1", &[VIP], Cause::New, None);
+    bench.answers("n2", &[V6], Cause::New, None);
+    bench.finds("n1", VIP, Phase::Watch);
+    bench.finds("n2", V6, Phase::Watch);
+    let both = |message: &str| {
+        ["100: 02:00:00:00:00:66, on eth0 of the node n1", V6].iter().all(|what| message.contains(what))
+    };
+    assert!(both(&bench.message("web")), "{}", bench.message("web"));
+    assert_eq!(bench.event("web").unwrap(), format!("AddressConflict: {}", bench.message("web")));
+    // Also where one of them is left to its host.
+    bench.stops("n2");
+    bench.pass(SETTLE);
+    assert!(!bench.announced.words(&bench.vips[&key("web")]).unwrap().holds);
+    assert!(both(&bench.message("web")), "{}", bench.message("web"));
+}

@@ -104,11 +104,14 @@ pub fn in_use(vip: IpAddr, Foreign { seen, .. }: &Foreign) -> Words {
     Words { holds: false, reason: CONFLICT, message }
 }
 
-/// A foreign host claims `vip`, which is answered for.
-pub fn contested(vip: IpAddr, Foreign { seen, .. }: &Foreign) -> Words {
+/// Foreign hosts claim these addresses, which are answered for.
+pub fn contested(claimed: &[(IpAddr, &Foreign)]) -> Words {
+    let named = claimed.iter().take(NAMED).map(|(vip, Foreign { seen, .. })| format!("{vip}: {seen}"));
+    let more = (claimed.len() > NAMED).then(|| format!("{} more", claimed.len() - NAMED));
     let message = format!(
-        "{vip} is answered for on the network, and a foreign host uses it, too, so that clients may reach that one: {seen}. What \
-         helps: take the address from that host"
+        "a foreign host uses an address, too, that is answered for on the network, so that clients may reach that one: {}. What helps: \
+         take the address from that host",
+        named.chain(more).collect::<Vec<_>>().join("; ")
     );
     Words { holds: true, reason: CONFLICT, message }
 }
