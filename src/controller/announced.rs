@@ -14,6 +14,7 @@
 //! The condition says whether, never who: a move writes no Service. An address that nobody answers for is given a while, so
 //! that neither a start nor a take-over makes the condition flap, and its reasons are said anew once a minute at most.
 
+mod moves;
 mod speakers;
 #[cfg(test)]
 mod tests;
@@ -21,12 +22,13 @@ mod words;
 
 use crate::cluster::{
     events::Telling,
-    record::{Addresses, Move, Phase, Record},
+    record::{Addresses, Phase, Record},
 };
 use landfall_core::{
     addr::Range,
     alloc::{Reserve, Reserved, ServiceKey},
 };
+use moves::{Moves, On};
 use speakers::{Foreign, Shift, Speakers, Standing};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -91,6 +93,8 @@ pub struct Announced {
     agenda: BTreeSet<(Duration, IpAddr)>,
     is_listed: bool,
     told_none: bool,
+    /// What has moved and is not told yet.
+    moves: Moves,
     /// The Services that want another look.
     news: BTreeSet<ServiceKey>,
     tellings: Vec<(Subject, Telling)>,
@@ -160,12 +164,13 @@ impl Announced {
             self.agenda.remove(&(at, vip));
             self.is_due(vip, now);
         }
+        self.tell_moves(now);
     }
 
     /// When [`Announced::pass`] has something to do.
     pub fn deadline(&self) -> Option<Duration> {
         let agenda = self.agenda.first().map(|(at, _)| *at);
-        agenda.into_iter().chain(self.speakers.deadline()).min()
+        agenda.into_iter().chain(self.speakers.deadline()).chain(self.moves.deadline()).min()
     }
 
     /// The Services whose condition may have to change, once.
@@ -238,7 +243,7 @@ impl Announced {
         if !self.is_listed {
             return;
         }
-        let fresh = self.tell_moves(node, &shift.gained);
+        let fresh = self.gather_moves(node, &shift.gained, now);
         self.look_at_all(&shift.changed, now);
         if fresh.len() > MANY {
             self.tellings.push((Subject::Node(node.to_owned()), words::announced_many(fresh.len(), node)));
@@ -260,36 +265,31 @@ impl Announced {
         }
     }
 
-    /// Tells who has taken over what: each on its Services, or many at once on the node. Gives what nobody answered for: there
-    /// the Services' condition changes, and tells.
-    fn tell_moves(&mut self, node: &str, gained: &Addresses) -> Vec<IpAddr> {
-        let mut moves: BTreeMap<_, Vec<(IpAddr, &Move)>> = BTreeMap::new();
+    /// Gathers who has taken over what. Gives what nobody answered for: there the Services' condition changes, and tells.
+    fn gather_moves(&mut self, node: &str, gained: &Addresses, now: Duration) -> Vec<IpAddr> {
         let mut fresh = Vec::new();
         let Some(record) = self.speakers.record(node) else { return fresh };
         for vip in self.known(gained) {
             let stage = self.stages.get(&vip);
             let came = record.latest_move(vip).filter(|_| !matches!(stage, Some(Stage::Not(_))));
             match came.and_then(|came| Some((came.from.as_deref().filter(|from| *from != node)?, came))) {
-                Some((from, came)) => moves.entry((from, came.why)).or_default().push((vip, came)),
+                Some((from, came)) => self.moves.add(vip, from, node, came, now),
                 None if matches!(stage, Some(Stage::Announced { .. })) => {}
                 None => fresh.push(vip),
             }
         }
-        let is_many = moves.values().map(Vec::len).sum::<usize>() > MANY;
-        let mut tellings = Vec::new();
-        for ((from, why), vips) in moves {
-            if is_many {
-                let telling = words::owner_changed_of_many(vips.len(), from, node, why);
-                tellings.push((Subject::Node(node.to_owned()), telling));
-                continue;
-            }
-            for (vip, came) in vips {
-                let telling = words::owner_changed(vip, from, node, came);
-                tellings.extend(self.tenants_of(vip).map(|key| (Subject::Service(key.clone()), telling.clone())));
-            }
-        }
-        self.tellings.extend(tellings);
         fresh
+    }
+
+    /// Tells who has taken over what.
+    fn tell_moves(&mut self, now: Duration) {
+        for (on, telling) in self.moves.take(now) {
+            let subjects: Vec<Subject> = match on {
+                On::Services(vip) => self.tenants_of(vip).cloned().map(Subject::Service).collect(),
+                On::Node(node) => vec![Subject::Node(node)],
+            };
+            self.tellings.extend(subjects.into_iter().map(|subject| (subject, telling.clone())));
+        }
     }
 
     fn look_at_all(&mut self, changed: &Addresses, now: Duration) {

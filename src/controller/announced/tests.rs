@@ -1,4 +1,4 @@
-use super::*;
+use super::{moves::GATHER, *};
 use crate::cluster::record::{Cause, Conflict, Interface, Move, Reason, Unanswered};
 use k8s_openapi::jiff::Timestamp;
 
@@ -161,12 +161,14 @@ fn a_take_over_within_a_while_changes_nothing_but_the_owner() {
     bench.said();
     // The new owner is first to say so, or the old one.
     bench.answers("n2", &[VIP], Cause::Dead, Some("n1"));
+    bench.pass(GATHER);
     assert_eq!(bench.said(), [format!("web: {VIP} has moved from n1 to n2: its owner was not heard any more")]);
     bench.stops("n1");
     assert_eq!(bench.said(), NOTHING);
     bench.stops("n2");
     bench.pass(SETTLE - s(1));
     bench.answers("n1", &[VIP], Cause::HandedOver, Some("n2"));
+    bench.pass(GATHER);
     // Its condition has said all the time that it is announced: there is nothing to write.
     let told = format!("web: {VIP} has moved from n2 to n1: its owner handed it over");
     assert_eq!(bench.said(), ["web: Announced".to_owned(), told]);
@@ -186,15 +188,44 @@ fn a_move_of_many_is_one_event_on_the_node_and_no_services_business() {
     assert_eq!(said[5000], "node n1: Announced: 5000 addresses are answered for by n1");
     assert_eq!(bench.event("198.18.0.7"), None, "the node has the Event");
     bench.answers("n2", &vips, Cause::Dead, Some("n1"));
+    bench.pass(GATHER);
     let one = "node n2: OwnerChanged: 5000 addresses have moved from n1 to n2: its owner was not heard any more";
     assert_eq!(bench.said(), [one]);
     bench.stops("n1");
     assert_eq!(bench.said(), NOTHING);
     // Up to twenty are told each.
-    bench.answers("n1", &vips[..MANY], Cause::HandedOver, Some("n2"));
-    assert_eq!(bench.said().len(), MANY);
-    bench.answers("n1", &vips[..2 * MANY + 1], Cause::HandedOver, Some("n2"));
-    assert_eq!(bench.said().len(), 1);
+    for (vips, expected) in [(MANY, MANY), (2 * MANY + 1, 1)].map(|(count, events)| (&vips[..count], events)) {
+        bench.answers("n1", vips, Cause::HandedOver, Some("n2"));
+        bench.pass(GATHER);
+        assert_eq!(bench.said().len(), expected);
+    }
+}
+
+#[test]
+fn many_that_leave_a_node_are_no_services_business_however_many_nodes_they_come_to() {
+    let nodes: Vec<String> = (0..10).map(|number| format!("n{number}")).collect();
+    let nodes: Vec<&str> = nodes.iter().map(String::as_str).collect();
+    let mut bench = Bench::new(&nodes);
+    let vips: Vec<String> = (0..100).map(|number| format!("198.51.100.{number}")).collect();
+    let vips: Vec<&str> = vips.iter().map(String::as_str).collect();
+    vips.iter().for_each(|vip| bench.service(vip, &[vip]));
+    bench.answers("n0", &vips, Cause::New, None);
+    bench.said();
+    // Each successor writes its record in its own time.
+    for (node, vips) in nodes[1..].iter().zip(vips.chunks(12)) {
+        bench.answers(node, vips, Cause::HandedOver, Some("n0"));
+        bench.pass(Duration::from_millis(100));
+    }
+    assert_eq!(bench.said(), NOTHING);
+    bench.pass(GATHER);
+    let said = bench.said();
+    assert_eq!(said.len(), 9, "{said:?}");
+    assert_eq!(said[0], "node n1: OwnerChanged: 12 addresses have moved from n0 to n1: its owner handed it over");
+    assert!(said.iter().all(|line| line.starts_with("node ")), "{said:?}");
+    // Few that leave it later are each told.
+    bench.answers("n1", &vips[12..14], Cause::Dead, Some("n2"));
+    bench.pass(GATHER);
+    assert_eq!(bench.said().len(), 2);
 }
 
 #[test]

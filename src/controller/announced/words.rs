@@ -3,7 +3,7 @@
 use super::speakers::{Foreign, Speakers, Standing};
 use crate::cluster::{
     events::{Severity, Telling},
-    record::{Cause, Move, Reason, Unheard},
+    record::{Cause, Reason, Unheard},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -132,8 +132,7 @@ pub fn announced(vips: &[IpAddr], speakers: &Speakers) -> Option<Telling> {
 }
 
 /// An address has moved.
-pub fn owner_changed(vip: IpAddr, from: &str, to: &str, came: &Move) -> Telling {
-    let Move { why, unheard, .. } = came;
+pub fn owner_changed(vip: IpAddr, from: &str, to: &str, why: Cause, unheard: Option<Unheard>) -> Telling {
     let time = unheard.map_or_else(String::new, |Unheard { found_dead_ms, claimed_ms }| {
         format!("; {found_dead_ms} ms after its last sign of life it was thought dead, and {claimed_ms} ms after that sign replaced")
     });
@@ -141,9 +140,10 @@ pub fn owner_changed(vip: IpAddr, from: &str, to: &str, came: &Move) -> Telling 
     Telling { severity: Severity::Normal, reason: "OwnerChanged", note }
 }
 
-/// Many have.
+/// Many have, or these among many.
 pub fn owner_changed_of_many(count: usize, from: &str, to: &str, why: Cause) -> Telling {
-    let note = format!("{count} addresses have moved from {from} to {to}: {why}");
+    let what = if count == 1 { "1 address has".into() } else { format!("{count} addresses have") };
+    let note = format!("{what} moved from {from} to {to}: {why}");
     Telling { severity: Severity::Normal, reason: "OwnerChanged", note }
 }
 
