@@ -40,6 +40,9 @@ pub const FINALIZER: &str = "service.kubernetes.io/load-balancer-cleanup";
 pub const ALLOCATED_FROM: &str = "landfall.dev/allocated-from";
 /// Annotation, written by the controller only: which of a Service's addresses have been announced. These are not probed again.
 pub const ANNOUNCED_ADDRESSES: &str = "landfall.dev/announced-addresses";
+/// Annotation, written by the controller only: which of a Service's addresses it does not leave to a foreign host. It had them
+/// before we served it, or has left others before. These are probed all the same.
+pub const SETTLED_ADDRESSES: &str = "landfall.dev/settled-addresses";
 /// Condition of a Service: whether it has the addresses it asks for, else why not.
 pub const ALLOCATED: &str = "landfall.dev/Allocated";
 /// Condition of a Service: whether its addresses are answered for, else why not.

@@ -109,6 +109,8 @@ pub struct Service {
     pub vips_alone: bool,
     /// Whether it has our word on which addresses have been announced, be it about those that it has now or not.
     pub has_announced: bool,
+    /// Whether it has our word on which addresses it does not leave, be it about those that it has now or not.
+    pub has_settled: bool,
     /// Our condition [`names::ALLOCATED`].
     pub said: Option<Said>,
     /// Our condition [`names::ANNOUNCED`].
@@ -142,6 +144,8 @@ impl Service {
         let (share, malformed) = share::share(annotation, &spec);
         request.malformed = request.malformed.or(malformed);
         let has_announced = annotation(names::ANNOUNCED_ADDRESSES).is_some();
+        let settled = annotation(names::SETTLED_ADDRESSES).map(parse_addresses);
+        let has_settled = settled.is_some();
         let alloc = alloc::Service {
             managed: ours && !deleting,
             elsewhere: balanced && !ours && !deleting,
@@ -157,6 +161,7 @@ impl Service {
             record: annotation(names::ALLOCATED_FROM).map(ArcStr::from),
             foreign_status: addresses.len() != ingress.len(),
             announced: announced_bits(&addresses, &announced_addresses(&metadata)),
+            settled: settled.is_some_and(|settled| addresses.iter().any(|address| settled.contains(address))),
             status: addresses,
             finalizer: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == names::FINALIZER),
             created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
@@ -172,6 +177,7 @@ impl Service {
             resource_version: metadata.resource_version.unwrap_or_default().into(),
             vips_alone: ingress.iter().all(Ingress::is_vip),
             has_announced,
+            has_settled,
             said: said(names::ALLOCATED),
             announced: said(names::ANNOUNCED),
             // A headless one has the word None.
@@ -223,10 +229,15 @@ fn announced_bits(addresses: &[IpAddr], announced: &[IpAddr]) -> u8 {
     bits.fold(0, |bits, (bit, address)| bits | u8::from(announced.contains(address)) << bit)
 }
 
-/// The addresses that the controller has seen announced, by its word. What cannot be read is none.
+/// The addresses that the controller has seen announced, by its word.
 fn announced_addresses(metadata: &ObjectMeta) -> Vec<IpAddr> {
     let text = metadata.annotations.as_ref().and_then(|all| all.get(names::ANNOUNCED_ADDRESSES));
-    text.into_iter().flat_map(|text| text.split(',')).filter_map(|address| address.parse().ok()).collect()
+    text.map(|text| parse_addresses(text)).unwrap_or_default()
+}
+
+/// The controller's word on addresses. What cannot be read is none.
+fn parse_addresses(text: &str) -> Vec<IpAddr> {
+    text.split(',').filter_map(|address| address.parse().ok()).collect()
 }
 
 const LOAD_BALANCER: &str = "LoadBalancer";

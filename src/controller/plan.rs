@@ -44,8 +44,8 @@ enum Holding<'a> {
     /// As it does.
     #[default]
     AsItIs,
-    /// These, with this record and the finalizer.
-    These(&'a [IpAddr], &'a str),
+    /// These, with this record and the finalizer; and whether they are left to no foreign host.
+    These(&'a [IpAddr], &'a str, bool),
     /// Nothing: no addresses, no record, no finalizer.
     Nothing,
     /// Nothing of ours: no record, no finalizer.
@@ -92,13 +92,17 @@ pub fn announce(service: &Service, words: &Announcement, known: &[IpAddr], now: 
     let condition = change_condition(names::ANNOUNCED, service.announced, Some(&said), now);
     let (mut metadata, mut status) = (Map::new(), Map::new());
     if known.iter().any(|vip| !service.alloc.was_announced(*vip)) {
-        let known = known.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        metadata.insert("annotations".into(), json!({names::ANNOUNCED_ADDRESSES: known}));
+        metadata.insert("annotations".into(), json!({names::ANNOUNCED_ADDRESSES: joined(known)}));
     }
     if let Some(condition) = condition {
         status.insert("conditions".into(), json!([condition]));
     }
     (!metadata.is_empty() || !status.is_empty()).then(|| patch(service, metadata, status))
+}
+
+/// Our word on addresses.
+fn joined(addresses: &[IpAddr]) -> String {
+    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// The patch, with its preconditions: the object that was looked at, in the version that was looked at.
@@ -116,14 +120,14 @@ fn target<'a>(service: &Service, decision: Option<&'a Decision>) -> Target<'a> {
     // The finalizer's name is every implementation's: only the record says that what is there is ours to take away.
     let recorded = service.alloc.record.is_some();
     match decision {
-        Some(Decision::Assign { addresses, record, kept, .. }) => {
+        Some(Decision::Assign { addresses, record, kept, settled, .. }) => {
             let condition = match kept {
                 None => ("True", "Allocated", format!("{} from pool {record}", words::list(addresses))),
                 Some(refusal) => {
                     ("True", refusal.reason(), words::kept(service, addresses, record, refusal, refusal.lasting()))
                 }
             };
-            Target { holds: Holding::These(addresses, record), condition: Some(Some(condition)) }
+            Target { holds: Holding::These(addresses, record, *settled), condition: Some(Some(condition)) }
         }
         Some(Decision::Refuse { refusal, .. }) => {
             let condition = ("False", refusal.reason(), refusal.lasting());
@@ -150,11 +154,11 @@ fn change_holding(
     metadata: &mut Map<String, Value>,
     status: &mut Map<String, Value>,
 ) {
-    let (addresses, record) = match holds {
+    let (addresses, record, settled) = match holds {
         Holding::AsItIs => return,
-        Holding::These(addresses, record) => (Some(*addresses), Some(*record)),
-        Holding::Nothing => (Some(&[][..]), None),
-        Holding::NothingOfOurs => (None, None),
+        Holding::These(addresses, record, settled) => (Some(*addresses), Some(*record), *settled),
+        Holding::Nothing => (Some(&[][..]), None, false),
+        Holding::NothingOfOurs => (None, None, false),
     };
     let (has, wants) = (service.alloc.finalizer, record.is_some());
     if !has && wants {
@@ -169,6 +173,14 @@ fn change_holding(
     }
     if record.is_none() && service.has_announced {
         annotations.insert(names::ANNOUNCED_ADDRESSES.into(), Value::Null);
+    }
+    if record.is_none() && service.has_settled {
+        annotations.insert(names::SETTLED_ADDRESSES.into(), Value::Null);
+    }
+    if let Some(addresses) = addresses.filter(|_| settled)
+        && !(service.alloc.settled && *service.alloc.status == *addresses)
+    {
+        annotations.insert(names::SETTLED_ADDRESSES.into(), json!(joined(addresses)));
     }
     if !annotations.is_empty() {
         metadata.insert("annotations".into(), Value::Object(annotations));

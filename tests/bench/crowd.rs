@@ -271,7 +271,8 @@ fn assign(
 ) -> (landfall::cluster::service::Service, Decision) {
     let (key, uid) = about(&service);
     let address: IpAddr = Family::V4.address(0xc612_0000 + number);
-    (service, Decision::Assign { key, uid, addresses: vec![address], record: "large".into(), kept: None })
+    let (addresses, record) = (vec![address], "large".into());
+    (service, Decision::Assign { key, uid, addresses, record, kept: None, settled: false })
 }
 
 fn run<'a>(requests: impl Iterator<Item = &'a Request> + Clone) -> Result<Run> {

@@ -133,6 +133,7 @@ fn service(number: usize, family: Family) -> Service {
         record: None,
         status: Box::default(),
         announced: 0,
+        settled: false,
         foreign_status: false,
         finalizer: false,
     }

@@ -52,6 +52,7 @@ fn a_service_is_projected_whole() {
         record: Some("default".into()),
         status: [ip("198.51.100.100"), ip("2001:db8::1")].into(),
         announced: 0,
+        settled: false,
         foreign_status: false,
         finalizer: true,
     };
@@ -153,4 +154,16 @@ fn what_was_announced_is_read_by_controller_and_speaker() {
     let service = Service::new(object(one), None).alloc;
     assert_eq!(expected.map(|vip| service.was_announced(vip)), [false, true]);
     assert_eq!(Announced::new(object(known)).announced, expected);
+}
+
+#[test]
+fn what_is_not_left_to_a_foreign_host_counts_together_with_the_status_and_is_probed_all_the_same() {
+    let word: fn(&mut Value, &str) =
+        |o, text| o["metadata"]["annotations"]["landfall.dev/settled-addresses"] = json!(text);
+    let mine = object(|o| word(o, "2001:db8::1"));
+    let (controllers, speakers) = (Service::new(mine.clone(), None), Announced::new(mine));
+    assert!(controllers.has_settled && controllers.alloc.settled && speakers.announced.is_empty());
+    let anothers = Service::new(object(|o| word(o, "198.51.100.101")), None);
+    assert!(anothers.has_settled && !anothers.alloc.settled);
+    assert!(!Service::new(object(|_| ()), None).has_settled);
 }

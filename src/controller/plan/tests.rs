@@ -43,7 +43,7 @@ fn key() -> ServiceKey {
 
 fn assign(addresses: &[&str], kept: Option<Refusal>) -> Decision {
     let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
-    Decision::Assign { key: key(), uid: "u1".into(), addresses, record: "default".into(), kept }
+    Decision::Assign { key: key(), uid: "u1".into(), addresses, record: "default".into(), kept, settled: false }
 }
 
 fn refuse() -> Decision {
@@ -296,6 +296,27 @@ fn addresses_that_were_announced_are_known_with_the_same_write_and_forgotten_wit
     assert_eq!(announce(&service(known), &words, &[vip], now()), None);
     let released = plan(&service(known), Some(&release(&[VIP])), now()).unwrap().patch;
     let both = json!({"landfall.dev/allocated-from": null, "landfall.dev/announced-addresses": null});
+    assert_eq!(released["metadata"]["annotations"], both);
+}
+
+#[test]
+fn what_is_left_to_no_foreign_host_is_said_with_the_same_write_and_forgotten_with_the_release() {
+    let Decision::Assign { key, uid, addresses, record, kept, .. } = assign(&[VIP], None) else { unreachable!() };
+    let settled = Decision::Assign { key, uid, addresses, record, kept, settled: true };
+    let adopted = |object: &mut Value| {
+        allocated(object);
+        object["metadata"]["annotations"] = json!({});
+    };
+    let words = json!({"landfall.dev/allocated-from": "default", "landfall.dev/settled-addresses": VIP});
+    let patch = plan(&service(adopted), Some(&settled), now()).unwrap().patch;
+    assert_eq!(patch["metadata"]["annotations"], words);
+    let said = |object: &mut Value| {
+        allocated(object);
+        object["metadata"]["annotations"] = words.clone();
+    };
+    assert_eq!(plan(&service(said), Some(&settled), now()), None);
+    let released = plan(&service(said), Some(&release(&[VIP])), now()).unwrap().patch;
+    let both = json!({"landfall.dev/allocated-from": null, "landfall.dev/settled-addresses": null});
     assert_eq!(released["metadata"]["annotations"], both);
 }
 

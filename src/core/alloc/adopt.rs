@@ -13,7 +13,8 @@ pub(super) fn adopt(entry: &mut Entry, ledger: &mut Ledger) -> bool {
         Claim::Foreign => false,
         Claim::Ours(..) if entry.take_back() => true,
         Claim::Ours(held, lost) => {
-            if entry.service.record.is_none() && !held.is_empty() {
+            let Service { record, settled, .. } = &*entry.service;
+            if (record.is_none() || *settled) && !held.is_empty() {
                 contested::stay(entry);
             }
             held.iter().for_each(|held| ledger.take(held, &entry.service.key));

@@ -44,6 +44,11 @@ pub(super) fn stay(entry: &mut Entry) {
     entry.moves = MOVES;
 }
 
+/// Whether the Service stays where it is. That is said on its object, since a new leader would not know.
+pub(super) fn is_settled(entry: &Entry) -> bool {
+    entry.moves >= MOVES
+}
+
 /// The address that the Service may leave, and who has it.
 fn contested(entry: &Entry, ledger: &Ledger, left: &BTreeSet<IpAddr>) -> Option<(IpAddr, Reserve)> {
     let service = &entry.service;
@@ -53,7 +58,7 @@ fn contested(entry: &Entry, ledger: &Ledger, left: &BTreeSet<IpAddr>) -> Option<
             && ledger.tenants().others(address, &service.key).next().is_none()
             && count_left(address, ledger, left) < LEFT
     };
-    let held = entry.held().iter().filter(|_| entry.moves < MOVES);
+    let held = entry.held().iter().filter(|_| !is_settled(entry));
     let in_use = held.filter_map(|held| Some((held.address, ledger.reserve(held.address)?)));
     in_use
         .filter(|(address, by)| matches!(by, Reserve::InUse(_)) && may_leave(*address))

@@ -4,7 +4,7 @@
 //! what the Service holds when somebody asks for it.
 
 use super::{
-    Decision, Few, Refusal, Service,
+    Decision, Few, Refusal, Service, contested,
     held::Held,
     waiting::{Ticket, Turn},
 };
@@ -199,7 +199,7 @@ impl Entry {
             Told::Refused(refusal) => Some(Decision::Refuse { key, uid, refusal: (**refusal).clone() }),
             Told::Holds(kept) => {
                 let (addresses, record, kept) = (self.addresses(), self.record(), kept.as_deref().cloned());
-                Some(Decision::Assign { key, uid, addresses, record, kept })
+                Some(Decision::Assign { key, uid, addresses, record, kept, settled: contested::is_settled(self) })
             }
         }
     }
@@ -215,8 +215,9 @@ impl Entry {
 
     /// Whether the object says all that it is to say of what it holds, but for the condition.
     fn is_shown(&self) -> bool {
-        let Service { foreign_status, finalizer, record, .. } = &*self.service;
-        *finalizer && !foreign_status && self.shows_addresses() && record.as_ref() == Some(&self.record())
+        let Service { foreign_status, finalizer, record, settled, .. } = &*self.service;
+        let is_marked = *finalizer && (*settled || !contested::is_settled(self));
+        is_marked && !foreign_status && self.shows_addresses() && record.as_ref() == Some(&self.record())
     }
 
     /// Whether it shows something beside or instead of what it was told to have; or, where it was told to have nothing, something

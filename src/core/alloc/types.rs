@@ -86,6 +86,8 @@ pub struct Service {
     pub status: Box<[IpAddr]>,
     /// Which of these have been announced before, so that clients may know them: a bit for each, the lowest for the first.
     pub announced: u8,
+    /// Whether our word is on the object that it leaves none of these to a foreign host.
+    pub settled: bool,
     /// The status has an entry that is no address (a hostname).
     pub foreign_status: bool,
     /// Whether it carries the finalizer, which other implementations use, too.
@@ -148,6 +150,8 @@ pub enum Decision {
         /// The Service keeps what it has although something no longer fits (its pool was edited, a new request cannot be
         /// had): why.
         kept: Option<Refusal>,
+        /// Whether it leaves none of them to a foreign host from now on, whoever leads.
+        settled: bool,
     },
     /// The Service gets nothing and shows nothing of ours: it is to be told why.
     Refuse {

@@ -43,6 +43,7 @@ pub(super) fn service(name: &str) -> Service {
         record: None,
         status: Box::default(),
         announced: 0,
+        settled: false,
         foreign_status: false,
         finalizer: false,
     }
@@ -119,14 +120,15 @@ impl Service {
     /// What the API server has after a decision is written.
     pub(super) fn write(&mut self, decision: &Decision) {
         match decision {
-            Decision::Assign { addresses, record, .. } => {
+            Decision::Assign { addresses, record, settled, .. } => {
                 (self.status, self.record) = (addresses.clone().into(), Some(record.clone()));
+                self.settled = *settled;
                 (self.finalizer, self.foreign_status) = (true, false);
             }
             Decision::Release { leaves_status: true, .. } => (self.record, self.finalizer) = (None, false),
             Decision::Release { .. } => {
                 (self.status, self.record) = (Box::default(), None);
-                (self.finalizer, self.foreign_status) = (false, false);
+                (self.finalizer, self.foreign_status, self.settled) = (false, false, false);
             }
             Decision::Refuse { .. } | Decision::Lost { .. } => {}
         }

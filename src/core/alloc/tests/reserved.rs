@@ -100,6 +100,26 @@ fn a_service_leaves_three_addresses_at_most() {
 }
 
 #[test]
+fn what_was_adopted_or_has_left_three_addresses_stays_where_it_is_after_a_restart_too() {
+    let all = ["198.51.100.1", "198.51.100.2", "198.51.100.3", "198.51.100.4"];
+    let mut world = World::new(&pools(&["a: [198.51.100.1-198.51.100.9]"]));
+    world.put(service("a").shows(&all[..1]));
+    assert_eq!(in_use(&mut world, &all[..1]), ["a: 198.51.100.1 of a, kept: AddressConflict"]);
+    assert_eq!(world.restart(), NONE);
+    // Also where the foreign host comes later, and where somebody has wiped our word of it.
+    in_use(&mut world, &[]);
+    let wiped = world.edit("a", |a| Service { settled: false, ..a });
+    assert_eq!(wiped, ["a: 198.51.100.1 of a"]);
+    world.restart();
+    assert_eq!(in_use(&mut world, &all[..1]), ["a: 198.51.100.1 of a, kept: AddressConflict"]);
+    let mut world = World::new(&pools(&["a: [198.51.100.1-198.51.100.9]"]));
+    world.put(service("a"));
+    (1..=all.len()).for_each(|count| _ = in_use(&mut world, &all[..count]));
+    assert_eq!(world.objects[&key("a")].status[..], [ip("198.51.100.4")]);
+    assert_eq!(world.restart(), NONE);
+}
+
+#[test]
 fn ten_addresses_of_a_pool_are_left_at_most() {
     let mut world = World::new(&pools(&["a: [198.51.100.1-198.51.100.99]", "b: [203.0.113.1-203.0.113.9]"]));
     for number in 0..12 {
