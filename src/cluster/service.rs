@@ -146,6 +146,8 @@ impl Service {
         let has_announced = annotation(names::ANNOUNCED_ADDRESSES).is_some();
         let settled = annotation(names::SETTLED_ADDRESSES).map(parse_addresses);
         let has_settled = settled.is_some();
+        let record = annotation(names::ALLOCATED_FROM).map(ArcStr::from);
+        let announced = announced_addresses(&metadata);
         let alloc = alloc::Service {
             managed: ours && !deleting,
             elsewhere: balanced && !ours && !deleting,
@@ -158,9 +160,10 @@ impl Service {
             },
             request: request.boxed(),
             share: share.map(Arc::new),
-            record: annotation(names::ALLOCATED_FROM).map(ArcStr::from),
             foreign_status: addresses.len() != ingress.len(),
-            announced: announced_bits(&addresses, &announced_addresses(&metadata)),
+            announced: announced_bits(&addresses, &announced),
+            lapsed: if record.is_some() && ingress.is_empty() { one_of_each_family(announced) } else { Box::default() },
+            record,
             settled: settled.is_some_and(|settled| addresses.iter().any(|address| settled.contains(address))),
             status: addresses,
             finalizer: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == names::FINALIZER),
@@ -227,6 +230,13 @@ impl Announced {
 fn announced_bits(addresses: &[IpAddr], announced: &[IpAddr]) -> u8 {
     let bits = addresses.iter().take(8).enumerate();
     bits.fold(0, |bits, (bit, address)| bits | u8::from(announced.contains(address)) << bit)
+}
+
+/// Of each family the first.
+fn one_of_each_family(mut addresses: Vec<IpAddr>) -> Box<[IpAddr]> {
+    addresses.sort_by_key(IpAddr::is_ipv6);
+    addresses.dedup_by_key(|address| address.is_ipv6());
+    addresses.into()
 }
 
 /// The addresses that the controller has seen announced, by its word.

@@ -134,6 +134,7 @@ fn service(number: usize, family: Family) -> Service {
         status: Box::default(),
         announced: 0,
         settled: false,
+        lapsed: Box::default(),
         foreign_status: false,
         finalizer: false,
     }

@@ -53,6 +53,7 @@ fn a_service_is_projected_whole() {
         status: [ip("198.51.100.100"), ip("2001:db8::1")].into(),
         announced: 0,
         settled: false,
+        lapsed: Box::default(),
         foreign_status: false,
         finalizer: true,
     };
@@ -154,6 +155,26 @@ fn what_was_announced_is_read_by_controller_and_speaker() {
     let service = Service::new(object(one), None).alloc;
     assert_eq!(expected.map(|vip| service.was_announced(vip)), [false, true]);
     assert_eq!(Announced::new(object(known)).announced, expected);
+}
+
+#[test]
+fn what_was_announced_has_lapsed_where_our_record_has_outlived_the_status() {
+    let lapsed = |record: bool, wiped: bool| {
+        let object = object(|o| {
+            let known = json!("2001:db8::1,198.51.100.100,198.51.100.101");
+            o["metadata"]["annotations"]["landfall.dev/announced-addresses"] = known;
+            if !record {
+                o["metadata"]["annotations"].as_object_mut().unwrap().remove("landfall.dev/allocated-from");
+            }
+            if wiped {
+                o["spec"]["type"] = json!("ClusterIP");
+                o["status"]["loadBalancer"] = json!({});
+            }
+        });
+        Service::new(object, None).alloc.lapsed.to_vec()
+    };
+    assert_eq!(lapsed(true, true), [ip("198.51.100.100"), ip("2001:db8::1")]);
+    assert_eq!([lapsed(true, false), lapsed(false, true), lapsed(false, false)], [const { Vec::<IpAddr>::new() }; 3]);
 }
 
 #[test]

@@ -177,6 +177,7 @@ impl Entry {
     pub fn release(&mut self) -> Decision {
         let addresses = match &*self.service {
             _ if !self.held.is_empty() => self.addresses(),
+            service if !service.lapsed.is_empty() => service.lapsed.to_vec(),
             service if service.managed || self.is_recorded() => service.status.to_vec(),
             _ => Vec::new(),
         };

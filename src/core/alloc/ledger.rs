@@ -114,6 +114,14 @@ impl Ledger {
         }
     }
 
+    /// `key` had it, and nobody saw that end: it rests from now on, unless somebody has it by now, or it rests already.
+    pub fn lapse(&mut self, address: IpAddr, key: &ServiceKey) {
+        let is_known = self.tenants.of(address).next().is_some() || self.memory.get(address).is_some();
+        if !is_known && !self.keep().is_zero() && self.config.position_of(address).is_some() {
+            self.rest(address, key, self.now);
+        }
+    }
+
     fn place(&mut self, address: IpAddr, since: Duration) {
         if let Some(pool) = self.pool_of(address) {
             self.stocks[pool].rest(address, since);

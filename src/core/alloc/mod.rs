@@ -220,6 +220,11 @@ impl Allocator {
                 adopt::adopt(entry, ledger);
             }
         }
+        // What others have by now they keep.
+        let Some(ledger) = &mut self.ledger else { return };
+        for (key, entry) in self.services.iter().filter(|(_, entry)| entry.own().next().is_none()) {
+            entry.service.lapsed.iter().for_each(|address| ledger.lapse(*address, key));
+        }
     }
 
     fn see(&mut self, service: Arc<Service>, decisions: &mut Vec<Decision>) {

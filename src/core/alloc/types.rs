@@ -88,6 +88,9 @@ pub struct Service {
     pub announced: u8,
     /// Whether our word is on the object that it leaves none of these to a foreign host.
     pub settled: bool,
+    /// Where our record is there and the status is empty: what was announced before, one address of each family. The API server
+    /// wipes a status when the type changes.
+    pub lapsed: Box<[IpAddr]>,
     /// The status has an entry that is no address (a hostname).
     pub foreign_status: bool,
     /// Whether it carries the finalizer, which other implementations use, too.

@@ -44,6 +44,7 @@ pub(super) fn service(name: &str) -> Service {
         status: Box::default(),
         announced: 0,
         settled: false,
+        lapsed: Box::default(),
         foreign_status: false,
         finalizer: false,
     }
@@ -117,8 +118,18 @@ impl Service {
         self.shows(addresses)
     }
 
+    /// Its type changes, after these addresses were announced, or it is ours again.
+    pub(super) fn wiped(mut self, announced: &[&str], managed: bool) -> Self {
+        self.lapsed = announced.iter().map(|address| ip(address)).collect();
+        self.managed = managed;
+        self.shows(&[])
+    }
+
     /// What the API server has after a decision is written.
     pub(super) fn write(&mut self, decision: &Decision) {
+        if let Decision::Assign { .. } | Decision::Release { .. } = decision {
+            self.lapsed = Box::default();
+        }
         match decision {
             Decision::Assign { addresses, record, settled, .. } => {
                 (self.status, self.record) = (addresses.clone().into(), Some(record.clone()));

@@ -115,6 +115,41 @@ fn a_shared_address_rests_when_the_last_one_has_left() {
 }
 
 #[test]
+fn what_was_announced_rests_also_where_its_status_was_wiped_while_nobody_led() {
+    let mut world = World::new(&resting("198.51.100.1, '2001:db8::1'"));
+    world.put(of_both(RequireDualStack, "a"));
+    let before = world.objects[&key("a")].clone();
+    let shown = ["198.51.100.1", "2001:db8::1"];
+    world.objects.insert(key("a"), before.wiped(&shown, false));
+    world.objects.insert(key("b"), service("b"));
+    let mut decided = world.restart();
+    decided.sort();
+    assert_eq!(decided, ["a: released 198.51.100.1 2001:db8::1", "b: refused: PoolExhausted"]);
+    let of_a = world.memory().into_iter().filter(|rest| rest.key == key("a"));
+    assert_eq!(of_a.map(|rest| rest.address).collect::<BTreeSet<_>>(), shown.map(ip).into());
+    // Nothing of that begins anew with the next leader.
+    world.pass(59);
+    assert_eq!(world.restart(), NONE);
+    assert_eq!(world.pass(1), ["b: 198.51.100.1 of a"]);
+}
+
+#[test]
+fn who_is_ours_again_after_its_status_was_wiped_while_nobody_led_gets_its_own_back() {
+    let mut world = World::new(&resting("198.51.100.1-198.51.100.3"));
+    world.put(service("a"));
+    let before = world.objects[&key("a")].clone();
+    world.objects.insert(key("a"), before.wiped(&["198.51.100.1"], true));
+    world.objects.insert(key("0"), service("0"));
+    assert_eq!(world.restart(), ["0: 198.51.100.2 of a", "a: 198.51.100.1 of a"]);
+    // What another Service has by now, and what no pool lists, is not to be had back.
+    let lapsed = service("c").holds("a", &[]).wiped(&["198.51.100.1"], false);
+    world.objects.insert(key("c"), lapsed.clone());
+    world.objects.insert(key("d"), Service { lapsed: [ip("203.0.113.1")].into(), ..lapsed.named("d") });
+    assert_eq!(world.restart(), ["c: released 198.51.100.1", "d: released 203.0.113.1"]);
+    assert_eq!(world.memory(), []);
+}
+
+#[test]
 fn what_is_live_does_not_rest_whatever_was_remembered() {
     let mut world = World::new(&resting("198.51.100.1-198.51.100.2"));
     world.put(service("a"));
