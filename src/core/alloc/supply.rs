@@ -18,13 +18,17 @@ impl Planner<'_> {
             return Ok(());
         }
         let is_preferred = self.service.policy == FamilyPolicy::PreferDualStack;
+        // What the Service asks for takes no family away that it has.
+        let is_live = |family: &&Family| self.held.iter().any(|held| held.family() == **family);
+        let live: Vec<Family> = missing.iter().filter(is_live).copied().collect();
         let pools = self.candidates(hold, asked);
         let shared = hold.iter().find(|held| self.is_shared(held)).map(|held| held.address);
         // Of two families both are shared or neither, unless the user has chosen one by number.
         let may_join = hold.is_empty() || shared.is_some();
         let may_take_new = shared.is_none() || !self.service.request().addresses.is_empty();
         let singly = missing.iter().map(|family| vec![*family]).filter(|_| is_preferred && missing.len() > 1);
-        for attempt in [missing.clone()].into_iter().chain(singly) {
+        let keeps_live = |attempt: &Vec<Family>| live.iter().all(|family| attempt.contains(family));
+        for attempt in [missing.clone()].into_iter().chain(singly).filter(keeps_live) {
             let pools = pools.as_deref().unwrap_or_default();
             let joined = may_join.then(|| self.join(pools, &attempt, hold)).flatten();
             let new = || pools.iter().filter(|_| may_take_new).find_map(|pool| self.choose(*pool, &attempt, hold));
@@ -33,15 +37,16 @@ impl Planner<'_> {
                 return Ok(());
             }
         }
-        if is_preferred && !hold.is_empty() {
+        if is_preferred && live.is_empty() && !hold.is_empty() {
             return Ok(());
         }
+        let needed = if is_preferred && !live.is_empty() { live } else { missing };
         match shared.filter(|_| !may_take_new) {
             Some(address) => {
                 let wants = self.neighbours().into_iter().collect();
                 Err(Denial { refusal: Refusal::Unpaired { address }, wants })
             }
-            None => Err(self.shortage(&pools?, &missing, hold)),
+            None => Err(self.shortage(&pools?, &needed, hold)),
         }
     }
 
@@ -166,7 +171,8 @@ impl Planner<'_> {
 
     /// Why the missing families are not to be had in these pools, and what would help.
     fn shortage(&self, pools: &[usize], missing: &[Family], hold: &[Held]) -> Denial {
-        let all_needed = self.service.policy == FamilyPolicy::RequireDualStack && missing.len() > 1;
+        let is_either_enough = self.service.policy == FamilyPolicy::PreferDualStack && self.held.is_empty();
+        let all_needed = missing.len() > 1 && !is_either_enough;
         let has = |family: &Family| pools.iter().any(|pool| self.pool(*pool).size(*family) > 0);
         let hopeless = if all_needed { !missing.iter().all(has) } else { !missing.iter().any(has) };
         if let Some(family) = missing.iter().find(|family| hopeless && !has(family)) {

@@ -112,6 +112,33 @@ fn a_changed_request_moves_the_service_only_when_it_can_be_had() {
 }
 
 #[test]
+fn a_request_takes_no_live_family_away() {
+    let kept = |why: &str| vec![format!("a: 198.51.100.1 2001:db8::1 of a, kept: {why}")];
+    for (b, by_pool, by_number) in [
+        ("b: [203.0.113.1, '2001:db8:b::1']", kept("NoDualStackPool"), kept("PoolExhausted")),
+        ("b: [203.0.113.1]", kept("NoPoolForFamily"), Vec::new()),
+    ] {
+        let mut world = World::new(&pools(&["a: [198.51.100.1, '2001:db8::1']", b]));
+        world.put(service("b").asks(Some("b"), &[]).families(FamilyPolicy::SingleStack, &[V6]));
+        world.put(of_both(PreferDualStack, "a"));
+        assert_eq!(world.edit("a", |a| a.asks(Some("b"), &[])), by_pool);
+        assert_eq!(world.edit("a", |a| a.asks(Some("b"), &["203.0.113.1"])), by_number);
+        assert_eq!(world.restart(), NONE);
+        assert_eq!(world.edit("a", |a| a.asks(None, &[])), ["a: 198.51.100.1 2001:db8::1 of a"]);
+    }
+    // Both move once both are to be had; and who has one family moves by that one.
+    let mut world = World::new(&pools(&["a: [198.51.100.1, '2001:db8::1']", "b: [203.0.113.1, '2001:db8:b::1']"]));
+    world.put(service("b").asks(Some("b"), &[]).families(FamilyPolicy::SingleStack, &[V6]));
+    world.put(of_both(PreferDualStack, "a").asks(Some("a"), &[]));
+    world.edit("a", |a| a.asks(Some("b"), &[]));
+    assert_eq!(world.delete("b"), ["a: 203.0.113.1 2001:db8:b::1 of b"]);
+    let mut world = World::new(&pools(&["a: [198.51.100.1]", "b: [203.0.113.1, '2001:db8:b::1']"]));
+    world.put(service("b").asks(Some("b"), &[]).families(FamilyPolicy::SingleStack, &[V6]));
+    world.put(of_both(PreferDualStack, "a").asks(Some("a"), &[]));
+    assert_eq!(world.edit("a", |a| a.asks(Some("b"), &[])), ["a: 203.0.113.1 of b"]);
+}
+
+#[test]
 fn a_requested_address_moves_one_family_and_leaves_the_other() {
     let mut world = World::new(DUAL);
     world.put(of_both(RequireDualStack, "a"));
