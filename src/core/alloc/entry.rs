@@ -92,10 +92,15 @@ impl Entry {
         self.leaving.take().map_or(Vec::new(), |leaving| leaving.held)
     }
 
-    /// Holds again what is leaving. Says whether there was anything.
+    /// Holds again what is leaving: of each family one address, the one that its object shows, else the one that it has had for
+    /// longest. Says whether there was anything.
     pub fn take_back(&mut self) -> bool {
-        let leaving = self.leaving.as_mut().map(|leaving| std::mem::take(&mut leaving.held));
-        self.held = leaving.unwrap_or_default().into();
+        let Some(leaving) = &mut self.leaving else { return false };
+        leaving.held.sort_by_key(|old| (old.family(), !self.service.status.contains(&old.address)));
+        let mut last = None;
+        let is_first = |old: &Held| last.replace(old.family()) != Some(old.family());
+        let (back, left): (Vec<Held>, _) = leaving.held.drain(..).partition(is_first);
+        (self.held, leaving.held) = (back.into(), left);
         !self.held.is_empty()
     }
 

@@ -110,6 +110,36 @@ fn who_wants_its_address_back_before_it_is_let_go_has_it() {
 }
 
 #[test]
+fn of_two_addresses_that_are_leaving_one_of_each_family_is_taken_back_the_shown_one_first() {
+    let malformed = |mut service: Service| {
+        service.request = Request { malformed: Some("what is this".into()), ..Request::default() }.boxed();
+        service
+    };
+    let both = |four: &str| of_both(RequireDualStack, "a").asks(None, &[four]);
+    // What its object does not show is nobody else's until it shows what the Service has.
+    for (status, expected, other, is_free) in [
+        (&["198.51.100.2", "2001:db8::1"][..], "198.51.100.2", "198.51.100.1", true),
+        (&[], "198.51.100.1", "198.51.100.2", false),
+    ] {
+        let mut world = World::new(&pools(&["a: [198.51.100.1-198.51.100.2, '2001:db8::1']"]));
+        world.put(both("198.51.100.1"));
+        let before = world.objects[&key("a")].clone();
+        let moving = before.clone().asks(None, &["198.51.100.2"]);
+        assert_eq!(unwritten(&mut world, seen(moving.clone())), ["a: 198.51.100.2 2001:db8::1 of a"]);
+        let left = Service { managed: false, ..moving.clone() };
+        assert_eq!(unwritten(&mut world, seen(left)), ["a: released 198.51.100.2 2001:db8::1"]);
+        let back = malformed(moving).shows(status);
+        let kept = format!("a: {expected} 2001:db8::1 of a, kept: MalformedRequest");
+        assert_eq!(unwritten(&mut world, seen(back.clone())), [kept]);
+        let gets = format!("b: {other} of a");
+        let now = if is_free { &gets } else { "b: refused: AddressInUse" };
+        assert_eq!(unwritten(&mut world, seen(service("b").asks(None, &[other]))), [now]);
+        let shows = back.holds("a", &[expected, "2001:db8::1"]);
+        assert_eq!(unwritten(&mut world, seen(shows)).contains(&gets), !is_free);
+    }
+}
+
+#[test]
 fn a_release_that_a_new_leader_has_to_write_comes_before_its_address_is_given() {
     let mut world = World::new(&pools(&["a: [198.51.100.1]"]));
     let mut marked = service("b").holds("a", &["198.51.100.1"]);
