@@ -150,7 +150,7 @@ impl Service {
         let announced = announced_addresses(&metadata);
         let alloc = alloc::Service {
             managed: ours && !deleting,
-            elsewhere: balanced && !ours && !deleting,
+            elsewhere: balanced && !ours,
             labels: metadata.labels.iter().flatten().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
             families: spec.ip_families.iter().filter_map(|family| parse_family(family)).collect(),
             policy: match spec.ip_family_policy.as_deref() {

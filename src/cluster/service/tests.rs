@@ -106,7 +106,13 @@ fn ours_to_serve_is_what_has_our_class_and_is_not_being_deleted() {
     let other: fn(&mut Value) = |o| o["spec"]["loadBalancerClass"] = json!("example.com/other");
     let deleted: fn(&mut Value) = |o| o["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z");
     let cluster_ip: fn(&mut Value) = |o| o["spec"]["type"] = json!("ClusterIP");
-    for (change, elsewhere) in [(other, true), (deleted, false), (cluster_ip, false), (|_: &mut Value| (), false)] {
+    // Being deleted it is still the other one's to serve, with a status of its own.
+    let both: fn(&mut Value) = |o| {
+        o["spec"]["loadBalancerClass"] = json!("example.com/other");
+        o["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z");
+    };
+    let none: fn(&mut Value) = |_| ();
+    for (change, elsewhere) in [(other, true), (both, true), (deleted, false), (cluster_ip, false), (none, false)] {
         assert_eq!(Service::new(object(change), None).alloc.elsewhere, elsewhere);
     }
 }

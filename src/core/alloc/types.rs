@@ -68,7 +68,8 @@ pub struct Service {
     pub created: i64,
     /// Whether it is ours to serve: type LoadBalancer, our class, not being deleted.
     pub managed: bool,
-    /// Whether another implementation is to serve it, by its class. What we have left on it goes, and its status stays.
+    /// Whether another implementation is to serve it, by its class, also while it is being deleted. What we have left on it goes,
+    /// and its status stays.
     pub elsewhere: bool,
     /// Its labels.
     pub labels: Labels,
