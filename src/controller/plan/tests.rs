@@ -1,7 +1,7 @@
 use super::*;
 use crate::cluster::events::Severity;
 use landfall_core::{
-    alloc::{Refusal, ServiceKey},
+    alloc::{Refusal, ServiceKey, Stranger},
     config::Barrier,
 };
 
@@ -148,7 +148,8 @@ fn what_another_class_serves_keeps_its_status() {
 #[test]
 fn a_foreign_status_is_told_beside_it() {
     let foreign = service(|o| o["status"]["loadBalancer"] = json!({"ingress": [{"ip": "203.0.113.9"}]}));
-    let refusal = Refusal::Foreign { shown: "203.0.113.9".into() };
+    let stranger = Stranger::Unlisted("203.0.113.9".parse().unwrap());
+    let refusal = Refusal::Foreign { shown: "203.0.113.9".into(), stranger };
     let decision = Decision::Refuse { key: key(), uid: "u1".into(), refusal: refusal.clone() };
     let plan = plan(&foreign, Some(&decision), now()).unwrap();
     assert_eq!(plan.patch["metadata"], json!({"uid": "u1", "resourceVersion": "42"}));

@@ -1,17 +1,17 @@
 //! What a Service's own status says that it holds: the only memory that outlives a restart.
 
-use super::{Refusal, Service, contested, entry::Entry, held::Held, ledger::Ledger, plan};
+use super::{Refusal, Service, Stranger, contested, entry::Entry, held::Held, ledger::Ledger, plan};
 use crate::addr::Family;
 
-/// Takes over what a Service's status claims, unless it holds something; what it has not let go it has back. Says whether
-/// what the object shows is ours.
-pub(super) fn adopt(entry: &mut Entry, ledger: &mut Ledger) -> bool {
+/// Takes over what a Service's status claims, unless it holds something; what it has not let go it has back. Gives what of it is
+/// somebody else's, if it is not ours.
+pub(super) fn adopt(entry: &mut Entry, ledger: &mut Ledger) -> Option<Stranger> {
     if !entry.held().is_empty() {
-        return true;
+        return None;
     }
     match claim(&entry.service, ledger) {
-        Claim::Foreign => false,
-        Claim::Ours(..) if entry.take_back() => true,
+        Claim::Foreign(stranger) => return Some(stranger),
+        Claim::Ours(..) if entry.take_back() => {}
         Claim::Ours(held, lost) => {
             let Service { record, settled, .. } = &*entry.service;
             if (record.is_none() || *settled) && !held.is_empty() {
@@ -20,9 +20,9 @@ pub(super) fn adopt(entry: &mut Entry, ledger: &mut Ledger) -> bool {
             held.iter().for_each(|held| ledger.take(held, &entry.service.key));
             entry.adopt(held);
             lost.into_iter().for_each(|lost| entry.lose(lost));
-            true
         }
     }
+    None
 }
 
 /// What a status means.
@@ -30,8 +30,8 @@ pub(super) fn adopt(entry: &mut Entry, ledger: &mut Ledger) -> bool {
 enum Claim {
     /// These addresses are the Service's; none: it has yet to get some. And why others that it shows are not.
     Ours(Vec<Held>, Option<Refusal>),
-    /// Somebody else serves it: it is to be left alone.
-    Foreign,
+    /// Somebody else serves it, by what it shows here: it is to be left alone.
+    Foreign(Stranger),
 }
 
 /// Reads a status. With our record it is our word, whatever the pools have become since. Without it, it is taken over if
@@ -44,11 +44,10 @@ fn claim(service: &Service, ledger: &Ledger) -> Claim {
     let config = ledger.config();
     let is_ours = service.record.is_some();
     // What is never handed out, such as a node's own address, is in no status for us.
-    let is_a_pools = |address| config.pool_of(address).is_some_and(|pool| pool.addresses.contains(address));
-    let in_pools = |address| is_a_pools(address) && ledger.reserve(address).is_none();
-    let foreign = service.foreign_status || !service.status.iter().all(|address| in_pools(*address));
-    if !is_ours && foreign {
-        return Claim::Foreign;
+    let name = service.foreign_status.then_some(Stranger::Name);
+    let stranger = || name.or_else(|| service.status.iter().find_map(|address| Stranger::of(*address, ledger)));
+    if !is_ours && let Some(stranger) = stranger() {
+        return Claim::Foreign(stranger);
     }
     let mut addresses = service.status.to_vec();
     addresses.sort_by_key(|address| Family::of(*address));

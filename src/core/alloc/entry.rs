@@ -4,7 +4,7 @@
 //! what the Service holds when somebody asks for it.
 
 use super::{
-    Decision, Few, Refusal, Service, contested,
+    Decision, Few, Refusal, Service, Stranger, contested,
     held::Held,
     waiting::{Ticket, Turn},
 };
@@ -166,11 +166,11 @@ impl Entry {
     }
 
     /// Somebody else serves it: it is left as it is, and told so.
-    pub fn conclude_foreign(&mut self) -> Option<Decision> {
+    pub fn conclude_foreign(&mut self, stranger: Stranger) -> Option<Decision> {
         let status = &self.service.status;
         let shown: Few<&IpAddr> = status.iter().collect();
         let shown = if status.is_empty() { "a hostname".to_owned() } else { shown.to_string() };
-        let refusal = Refusal::Foreign { shown };
+        let refusal = Refusal::Foreign { shown, stranger };
         if matches!(&self.told, Told::Refused(old) if **old == refusal) {
             return None;
         }

@@ -26,6 +26,7 @@ mod refusal;
 mod reserved;
 mod sharing;
 mod stock;
+mod stranger;
 mod supply;
 mod tenants;
 #[cfg(test)]
@@ -42,6 +43,7 @@ pub use memory::{MOST, Rest};
 pub use refusal::{Refusal, Usage};
 pub use reserved::{Reserve, Reserved};
 pub use sharing::{Clash, Port, Protocol, Share};
+pub use stranger::Stranger;
 pub use types::{Decision, Event, Families, FamilyPolicy, Request, Service};
 
 use crate::config::{Config, Labels};
@@ -285,7 +287,9 @@ impl Allocator {
             ledger if !entry.service.managed => release(entry, ledger.as_mut()),
             None => None,
             Some(ledger) => {
-                if adopt::adopt(entry, ledger) {
+                if let Some(stranger) = adopt::adopt(entry, ledger) {
+                    entry.conclude_foreign(stranger)
+                } else {
                     let namespace = self.namespaces.get(key.namespace());
                     let plan = plan::plan(&entry.service, namespace, (entry.held(), entry.held()), ledger);
                     let Plan { hold, shortfall, wants, lost } =
@@ -298,8 +302,6 @@ impl Allocator {
                         self.waiting.join(entry.ticket.insert(Box::new(ticket)));
                     }
                     entry.conclude(shortfall, is_moved)
-                } else {
-                    entry.conclude_foreign()
                 }
             }
         };

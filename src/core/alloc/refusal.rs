@@ -1,6 +1,6 @@
 //! Why a Service is not served as it asks, in words that say what to change.
 
-use super::{Few, Request, Reserve, ServiceKey, sharing::Clash};
+use super::{Few, Request, Reserve, ServiceKey, sharing::Clash, stranger::Stranger};
 use crate::{addr::Family, config::Barrier};
 use std::{fmt, net::IpAddr};
 
@@ -59,12 +59,15 @@ pub enum Refusal {
     },
     /// Somebody else serves it.
     #[error(
-        "the status shows {shown}, which is in no pool and not Landfall's: another implementation serves this Service; for \
-         Landfall to serve it, stop the other one and clear status.loadBalancer, or add the address to a pool"
+        "the status shows {shown}, not by Landfall's word, and {stranger}: another implementation serves this Service; for \
+         Landfall to serve it, stop the other one and clear status.loadBalancer{}",
+        stranger.remedy()
     )]
     Foreign {
         /// What the status shows.
         shown: String,
+        /// What of that Landfall would not have given.
+        stranger: Stranger,
     },
     /// The request cannot be understood.
     #[error("the request cannot be understood: {0}")]

@@ -139,6 +139,45 @@ fn a_status_with_a_nodes_own_address_is_somebody_elses() {
 }
 
 #[test]
+fn a_foreign_status_is_told_with_what_makes_it_so_and_what_to_do() {
+    let node = || Reserve::Node("n1".into());
+    for (shown, reserve, why, remedy) in [
+        ("203.0.113.7", None, "203.0.113.7 is in no pool: ", ", or add the address to a pool"),
+        (
+            "198.51.100.2",
+            None,
+            "pool \"a\" does not hand out 198.51.100.2 (it is excluded, ",
+            ", or let the pool hand it out",
+        ),
+        (
+            "198.51.100.1",
+            Some(node()),
+            "is never handed out (it is an address of the node n1): ",
+            "status.loadBalancer",
+        ),
+        ("198.51.100.1", Some(Reserve::Edge("198.51.100.0/24".into())), "address of the subnet 198.51.100.0/24", ""),
+        (
+            "198.51.100.1",
+            Some(Reserve::InUse("02:66".into())),
+            "(a foreign host uses",
+            ", or take the address off that host",
+        ),
+        ("", None, "shows a hostname, not by Landfall's word, and Landfall gives addresses, no hostnames: ", ""),
+    ] {
+        let mut world = World::new(&pools(&["a: [198.51.100.0/29], exclude: [198.51.100.2]"]));
+        world.reserve(reserve.into_iter().map(|reserve| (ip(shown), reserve)).collect());
+        let mut object = service("s");
+        object.foreign_status = shown.is_empty();
+        object.status = shown.parse().into_iter().collect();
+        let decided = world.allocator.apply(seen(object), world.now);
+        let [Decision::Refuse { refusal, .. }] = &decided[..] else { panic!("{decided:?}") };
+        let told = refusal.to_string();
+        assert!(told.contains(why) && told.contains(remedy), "{told}");
+        assert_eq!(told.contains("add the address to a pool"), shown == "203.0.113.7", "{told}");
+    }
+}
+
+#[test]
 fn a_status_does_not_end_another_services_rest() {
     let mut world = World::new(&format!("{DUAL}quarantine: 60s\n"));
     world.put(service("a"));

@@ -26,7 +26,7 @@ fn every_reason_is_in_the_table() {
         Refusal::NoFamily { family: V4, pools: strings() },
         Refusal::Exhausted { usage: Few::from_iter([]) },
         Refusal::NotBothFamilies { usage: Few::from_iter([]) },
-        Refusal::Foreign { shown: pool() },
+        Refusal::Foreign { shown: pool(), stranger: Stranger::Name },
         Refusal::Malformed(pool()),
         Refusal::UnknownPool { pool: pool(), known: strings() },
         Refusal::OutsidePools { address },
