@@ -88,8 +88,13 @@ impl Ledger {
             self.resting.pop_first();
             self.tell_free(address);
         }
+        self.tidy();
+    }
+
+    /// Forgets what has been remembered long enough.
+    fn tidy(&mut self) {
         while let Some((since, address)) = self.memory.oldest()
-            && since + self.keep() <= now
+            && since + self.keep_at_most() <= self.now
         {
             self.memory.remove(address);
             self.forget(address, since);
@@ -106,12 +111,17 @@ impl Ledger {
         self.config.quarantine.max(self.config.reuse)
     }
 
+    /// The same, or, where that is too much, for no longer than it rests. How much rests at once the writes limit that it takes to
+    /// release it.
+    fn keep_at_most(&self) -> Duration {
+        if self.memory.is_over_full() { self.config.quarantine } else { self.keep() }
+    }
+
     /// `address` rests since then.
     fn rest(&mut self, address: IpAddr, key: &ServiceKey, since: Duration) {
         self.place(address, since);
-        if let Some((since, forgotten)) = self.memory.put(Rest { address, key: key.clone(), since }) {
-            self.forget(forgotten, since);
-        }
+        self.memory.put(Rest { address, key: key.clone(), since });
+        self.tidy();
     }
 
     /// `key` had it, and nobody saw that end: it rests from now on, unless somebody has it by now, or it rests already.

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-/// More are not remembered: the oldest are forgotten first.
+/// Of more those are forgotten that have rested, the oldest first.
 pub const MOST: usize = 10_000;
 
 /// An address that was released.
@@ -33,16 +33,13 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Puts an address to rest. Gives what had to be forgotten for it.
-    pub fn put(&mut self, Rest { address, key, since }: Rest) -> Option<(Duration, IpAddr)> {
+    /// Puts an address to rest.
+    pub fn put(&mut self, Rest { address, key, since }: Rest) {
         self.remove(address);
-        let oldest = self.oldest().filter(|_| self.rests.len() >= MOST);
-        oldest.iter().for_each(|(_, oldest)| self.remove(*oldest));
         self.by_age.insert((since, address));
         self.by_key.entry(key.clone()).or_default().insert(address);
         self.rests.insert(address, (key, since));
         self.changes += 1;
-        oldest
     }
 
     /// Forgets an address: somebody has it, or nobody will ask again.
@@ -73,6 +70,11 @@ impl Memory {
     /// The one that has rested longest.
     pub fn oldest(&self) -> Option<(Duration, IpAddr)> {
         self.by_age.first().copied()
+    }
+
+    /// Whether more are remembered than should be.
+    pub fn is_over_full(&self) -> bool {
+        self.rests.len() > MOST
     }
 
     /// All, the latest first.
@@ -113,13 +115,12 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_are_forgotten_when_there_are_too_many() {
-        let mut memory: Memory = (0..MOST as u32).map(|number| rest(number, number.into())).collect();
-        assert_eq!(memory.put(rest(999_999, 999_999)), Some((Duration::ZERO, Family::V4.address(0))));
-        assert_eq!(memory.iter().count(), MOST);
-        assert_eq!(memory.oldest().map(|(since, _)| since), Some(Duration::from_secs(1)));
+    fn of_what_is_forgotten_nothing_stays() {
+        let mut memory: Memory = (0..100).map(|number| rest(number, number.into())).collect();
+        (0..99).for_each(|number| memory.remove(Family::V4.address(number)));
+        assert_eq!(memory.oldest(), Some((Duration::from_secs(99), Family::V4.address(99))));
         let keys: usize = memory.by_key.values().map(BTreeSet::len).sum();
-        assert_eq!((keys, memory.by_age.len()), (MOST, MOST));
+        assert_eq!((memory.rests.len(), memory.by_age.len(), keys, memory.by_key.len()), (1, 1, 1, 1));
     }
 
     #[test]

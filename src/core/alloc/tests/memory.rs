@@ -91,6 +91,34 @@ fn what_was_remembered_long_enough_is_forgotten() {
 }
 
 #[test]
+fn of_too_many_the_oldest_are_forgotten_but_nothing_that_still_rests() {
+    let text = resting("198.18.0.0/16, 203.0.113.1");
+    let mut world = World::new(&text);
+    let base = 198 << 24 | 18 << 16;
+    let released = |number: u128, now| Rest { address: V4.address(base + number), key: key("gone"), since: now };
+    let most: Vec<Rest> = (0..MOST as u128).map(|number| released(number, world.now)).collect();
+    world.allocator = Allocator::new();
+    for event in [Event::Remembered(most), Event::Configured(configuration(&text)), Event::Synced] {
+        assert_eq!(world.apply(event), NONE);
+    }
+    world.pass(1);
+    world.put(service("a").asks(None, &["203.0.113.1"]));
+    remove(&mut world, "a");
+    assert_eq!(world.memory().len(), MOST + 1, "all of them rest");
+    assert_eq!(world.put(service("b")), ["b: 198.18.39.16 of a"], "the lowest that does not rest");
+    assert_eq!(world.put(service("c").asks(None, &["198.18.0.0"])), ["c: refused: AddressResting"]);
+    assert_eq!(world.restart(), NONE);
+    assert_eq!(world.memory().len(), MOST + 1);
+    // Then the oldest is forgotten, and no more than that.
+    world.delete("c");
+    world.pass(59);
+    assert_eq!(world.memory().len(), MOST);
+    assert_eq!(world.put(service("c")), ["c: 198.18.0.0 of a"]);
+    world.delete("b");
+    assert_eq!(world.memory().len(), MOST);
+}
+
+#[test]
 fn an_address_that_a_service_leaves_rests_too() {
     let mut world = World::new(&resting("198.51.100.1-198.51.100.2"));
     world.put(service("a"));

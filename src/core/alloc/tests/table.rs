@@ -63,7 +63,6 @@ fn every_test_in_the_table_is_there() {
         include_str!("sharing.rs"),
         include_str!("strangers.rs"),
         include_str!("waiting.rs"),
-        include_str!("../memory.rs"),
         include_str!("../../../cluster/lease.rs"),
         include_str!("../../../cluster/queue.rs"),
         include_str!("../../../cluster/service/request.rs"),
