@@ -6,6 +6,7 @@ use super::{
     memory::Memory,
     sharing::{Clash, Share},
     stock::Stock,
+    tally::Tally,
     tenants::Tenants,
     waiting::Want,
 };
@@ -13,12 +14,7 @@ use crate::{
     addr::{AddressSet, Family},
     config::{Config, Sharing},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
 /// The addresses of a configuration's pools and who holds them. An address outside of all pools can be held, too: a
 /// Service keeps what an edit has taken out of its pool.
@@ -34,7 +30,7 @@ pub(super) struct Ledger {
     resting: BTreeSet<(Duration, IpAddr)>,
     now: Duration,
     /// How many addresses of a pool a namespace has, where the pool limits that.
-    counts: BTreeMap<(usize, String), usize>,
+    tally: Tally,
     /// What has changed for those who wait.
     news: BTreeSet<Want>,
 }
@@ -56,7 +52,7 @@ impl Ledger {
             memory: Memory::default(),
             resting: BTreeSet::new(),
             now,
-            counts: BTreeMap::new(),
+            tally: Tally::default(),
             news: BTreeSet::new(),
         };
         for rest in memory.iter() {
@@ -219,7 +215,7 @@ impl Ledger {
 
     /// How many addresses of a pool a namespace has; 0 where the pool does not limit that.
     pub fn count(&self, pool: usize, namespace: &str) -> usize {
-        self.counts.get(&(pool, namespace.to_owned())).copied().unwrap_or_default()
+        self.tally.of(pool, namespace)
     }
 
     fn limit(&self, pool: usize) -> usize {
@@ -248,8 +244,8 @@ impl Ledger {
                 self.resting.remove(&(since, *address));
                 self.memory.remove(*address);
             }
-            if let Some(count) = self.count_mut(*address, key) {
-                *count += 1;
+            if let Some(pool) = self.limits(*address, key) {
+                self.tally.add(pool, key.namespace());
             }
         }
         if let Some(share) = share {
@@ -263,11 +259,10 @@ impl Ledger {
         if !self.tenants.remove(address, key) {
             return;
         }
-        if let Some(count) = self.count_mut(address, key) {
-            *count -= 1;
+        if let Some(pool) = self.limits(address, key) {
+            self.tally.remove(pool, key.namespace());
             let namespace = || key.namespace().to_owned();
-            let wants = |pool| [Want::Room(pool, namespace()), Want::Limit(pool, namespace())];
-            self.news.extend(self.config.position_of(address).into_iter().flat_map(wants));
+            self.news.extend([Want::Room(pool, namespace()), Want::Limit(pool, namespace())]);
         }
         if self.tenants.of(address).next().is_some() {
             let keys = self.tenants.of(address).filter_map(|(_, share)| Some(Want::Key(share?.key.clone())));
@@ -282,11 +277,10 @@ impl Ledger {
         self.tell_free(address);
     }
 
-    /// The count that `address` belongs to, where its pool limits that and `key` alone of its namespace is there.
-    fn count_mut(&mut self, address: IpAddr, key: &ServiceKey) -> Option<&mut usize> {
-        let pool = self.config.position_of(address).filter(|pool| self.config.pools[*pool].per_namespace > 0)?;
-        let is_alone = !self.has_neighbour(address, key);
-        is_alone.then(|| self.counts.entry((pool, key.namespace().to_owned())).or_default())
+    /// The pool that counts `address`, where it limits that and `key` alone of its namespace is there.
+    fn limits(&self, address: IpAddr, key: &ServiceKey) -> Option<usize> {
+        let pool = self.config.position_of(address).filter(|pool| self.limit(*pool) > 0)?;
+        (!self.has_neighbour(address, key)).then_some(pool)
     }
 
     /// What has changed since this was asked last, for those who wait for it.

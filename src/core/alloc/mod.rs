@@ -28,6 +28,7 @@ mod sharing;
 mod stock;
 mod stranger;
 mod supply;
+mod tally;
 mod tenants;
 #[cfg(test)]
 mod tests;
