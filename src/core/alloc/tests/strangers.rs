@@ -100,10 +100,13 @@ fn a_foreign_status_that_goes_away_leaves_a_service_to_serve() {
 fn of_two_with_one_address_our_record_wins_then_age_then_uid() {
     let one = "198.51.100.1";
     let moved = "198.51.100.2 of dual";
+    let late = |service| Service { uid: "uid-z".into(), ..service };
     for (a, b, loser) in [
         (service("a").shows(&[one]), service("b").holds("dual", &[one]), "a"),
         (service("a").holds("dual", &[one]).created(2), service("b").holds("dual", &[one]).created(1), "a"),
         (service("a").holds("dual", &[one]).created(1), service("b").holds("dual", &[one]).created(1), "b"),
+        // Not by name, which is what they are looked at by.
+        (late(service("a").holds("dual", &[one]).created(1)), service("b").holds("dual", &[one]).created(1), "a"),
     ] {
         let mut world = World::new(DUAL);
         world.objects = [(key("a"), a), (key("b"), b)].into();

@@ -10,37 +10,59 @@ fn column(index: usize) -> impl Iterator<Item = &'static str> {
     rows.filter_map(move |row| row.split(" | ").nth(index)).flat_map(|cell| cell.split('`').skip(1).step_by(2))
 }
 
+/// One of each variant: the compiler sees to it that none is missing.
+macro_rules! each {
+    ($of:ident: $($variant:ident $(($($parts:tt)*))? $({$($fields:tt)*})?),+ $(,)?) => {{
+        let known = |one: &$of| match one {
+            $($of::$variant { .. } => ()),+
+        };
+        let all = vec![$($of::$variant $(($($parts)*))? $({$($fields)*})?),+];
+        all.iter().for_each(known);
+        all
+    }};
+}
+
 #[test]
 fn every_reason_is_in_the_table() {
     let key = || key("a");
     let (address, pool, strings) = (ip("198.51.100.1"), || "a".to_owned(), || Few::from_iter([]));
-    let clashes =
-        [Clash::Keys, Clash::Port(Port { protocol: Protocol::Tcp, number: 80 }), Clash::Policies, Clash::Pods];
-    let clashes = clashes.into_iter().chain([Clash::Namespaces, Clash::Forbidden]);
-    let shared = clashes.map(|clash| Refusal::Unshareable { address, by: key(), clash });
-    let all = [
-        Refusal::NoPools,
-        Refusal::NoAutoAssign { pools: strings() },
-        Refusal::NotAdmitted { pool: pool(), barrier: crate::config::Barrier::Labels },
-        Refusal::NoneAdmits { pools: strings() },
-        Refusal::NoFamily { family: V4, pools: strings() },
-        Refusal::Exhausted { usage: Few::from_iter([]) },
-        Refusal::NotBothFamilies { usage: Few::from_iter([]) },
-        Refusal::Foreign { shown: pool(), stranger: Stranger::Name },
-        Refusal::Malformed(pool()),
-        Refusal::UnknownPool { pool: pool(), known: strings() },
-        Refusal::OutsidePools { address },
-        Refusal::Excluded { address, pool: pool() },
-        Refusal::Reserved { address, by: Reserve::Node(pool()) },
-        Refusal::Resting { address, of: key() },
-        Refusal::Taken { address, by: key() },
-        Refusal::Unpaired { address },
-        Refusal::NamespaceLimit { pool: pool(), namespace: pool(), limit: 1 },
-        Refusal::WrongPool { address, pool: pool(), found: pool() },
-        Refusal::WrongFamily { address, families: Few::from_iter([]) },
-        Refusal::TwoOfOneFamily { first: address, second: address },
+    let port = Port { protocol: Protocol::Tcp, number: 80 };
+    let clashes = each![Clash: Keys, Port(port), Policies, Pods, Namespaces, Forbidden];
+    let reserves = || each![Reserve: Node(pool()), Edge(pool()), InUse(pool())].into_iter();
+    let reserved = reserves().map(|by| Refusal::Reserved { address, by });
+    let strangers = each![
+        Stranger: Name,
+        Unlisted(address),
+        Excluded { address, pool: pool() },
+        Reserved { address, by: Reserve::Node(pool()) },
     ];
-    for refusal in all.into_iter().chain(shared) {
+    let strangers = strangers.into_iter().chain(reserves().map(|by| Stranger::Reserved { address, by }));
+    let all = each![
+        Refusal: NoPools,
+        NoAutoAssign { pools: strings() },
+        NotAdmitted { pool: pool(), barrier: crate::config::Barrier::Labels },
+        NoneAdmits { pools: strings() },
+        NoFamily { family: V4, pools: strings() },
+        Exhausted { usage: Few::from_iter([]) },
+        NotBothFamilies { usage: Few::from_iter([]) },
+        Foreign { shown: pool(), stranger: Stranger::Name },
+        Malformed(pool()),
+        UnknownPool { pool: pool(), known: strings() },
+        OutsidePools { address },
+        Excluded { address, pool: pool() },
+        Reserved { address, by: Reserve::Node(pool()) },
+        Resting { address, of: key() },
+        Taken { address, by: key() },
+        Unshareable { address, by: key(), clash: Clash::Keys },
+        Unpaired { address },
+        NamespaceLimit { pool: pool(), namespace: pool(), limit: 1 },
+        WrongPool { address, pool: pool(), found: pool() },
+        WrongFamily { address, families: Few::from_iter([]) },
+        TwoOfOneFamily { first: address, second: address },
+    ];
+    let shared = clashes.into_iter().map(|clash| Refusal::Unshareable { address, by: key(), clash });
+    let foreign = strangers.map(|stranger| Refusal::Foreign { shown: pool(), stranger });
+    for refusal in all.into_iter().chain(shared).chain(reserved).chain(foreign) {
         let reason = refusal.reason();
         assert!(column(1).any(|word| word == reason), "docs/allocation.md does not name {reason}");
         // What to do is at the end, and fits the note of an Event.
