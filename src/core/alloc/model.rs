@@ -4,7 +4,7 @@
 use super::{world::*, *};
 use crate::{
     addr::Family::{self, V4, V6},
-    config::{Pool, Sharing},
+    config::Pool,
 };
 use FamilyPolicy::{PreferDualStack, RequireDualStack, SingleStack};
 use arcstr::ArcStr;
@@ -20,14 +20,14 @@ const CONFIGURATIONS: [&str; 9] = [
     "pools:\n- {name: a, addresses: [198.51.100.1-198.51.100.3, '2001:db8::1-2001:db8::2']}\nquarantine: 30s\nreuse: 100s\n",
     "pools:\n- {name: a, addresses: [198.51.100.1-198.51.100.2]}\n- {name: b, addresses: ['2001:db8::1', 198.51.100.3]}\n",
     "pools:\n- {name: b, addresses: [198.51.100.1, '2001:db8::1'], autoAssign: false}\n- {name: a, addresses: [198.51.100.2]}\n",
-    "pools:\n- {name: a, addresses: [198.51.100.3, '2001:db8::/125']}\n- {name: c, addresses: [198.51.100.1-198.51.100.2], priority: 1}\n\
+    "pools:\n- {name: a, addresses: [198.51.100.3, '2001:db8::/125'], sharing: all}\n- {name: c, addresses: [198.51.100.1-198.51.100.2], priority: 1}\n\
      quarantine: 0\nreuse: 60s\n",
     "pools:\n- {name: a, addresses: [198.51.100.0/30], exclude: [198.51.100.2]}\n",
     "pools:\n- {name: a, addresses: [198.51.100.2-198.51.100.3, '2001:db8::1']}\n\
      - {name: b, addresses: [198.51.100.1, '2001:db8::2'], priority: -1, serviceSelectors: [{matchLabels: {tier: front}}]}\n",
     "pools:\n- {name: a, addresses: [198.51.100.2, '2001:db8::1'], namespaceSelectors: [{matchLabels: {tier: front}}]}\n\
      - {name: b, addresses: [198.51.100.1, 198.51.100.3], namespaces: [other]}\n- {name: c, addresses: ['2001:db8::2']}\n",
-    "pools:\n- {name: a, addresses: [198.51.100.1-198.51.100.2, '2001:db8::1-2001:db8::2'], perNamespace: 2}\n\
+    "pools:\n- {name: a, addresses: [198.51.100.1-198.51.100.2, '2001:db8::1-2001:db8::2'], perNamespace: 2, sharing: all}\n\
      - {name: b, addresses: [198.51.100.3], sharing: none}\n",
     "",
 ];
@@ -128,49 +128,40 @@ fn holdings(world: &World) -> Holdings {
     services.map(|entry| (entry.service.uid.clone(), held(entry))).collect()
 }
 
+/// A new Service: four in the one namespace, two in another, whose labels nobody tells.
+fn unserved(number: usize) -> Service {
+    let service = service(["a", "b", "c", "d", "e", "f"][number]);
+    if number < 4 { service } else { service.of("other") }
+}
+
 /// Does a step. Says which Service it was about, and what was decided.
 fn take(world: &mut World, step: &Step, count: usize) -> (Option<ServiceKey>, Vec<String>) {
-    const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
-    let exists = |name: &usize| world.objects.contains_key(&key(NAMES[*name]));
+    let exists = |name: &usize| world.objects.contains_key(&unserved(*name).key);
+    let again = |name: usize| Service {
+        uid: format!("{}-{count}", unserved(name).key.name()).into(),
+        created: count as i64,
+        ..unserved(name)
+    };
+    let old = |name: usize| world.objects[&unserved(name).key].clone();
     match step {
         Step::Put { name, families, request, tier, share } => {
-            let name = NAMES[*name];
-            let mut service = world.objects.get(&key(name)).cloned().unwrap_or_else(|| Service {
-                uid: format!("{name}-{count}").into(),
-                created: count as i64,
-                ..service(name)
-            });
-            service = service.families(families.0, &families.1);
-            service = service.labelled("tier", tier);
+            let service = if exists(name) { old(*name) } else { again(*name) };
+            let mut service = service.families(families.0, &families.1).labelled("tier", tier);
             service.share.clone_from(share);
             service.request = request.clone().boxed();
-            (Some(key(name)), world.put(service))
+            (Some(service.key.clone()), world.put(service))
         }
-        Step::Delete(name) if exists(name) => (Some(key(NAMES[*name])), world.delete(NAMES[*name])),
-        Step::Recreate(name) if exists(name) => {
-            let name = NAMES[*name];
-            let again = Service { uid: format!("{name}-{count}").into(), created: count as i64, ..service(name) };
-            (Some(key(name)), world.put(again))
-        }
+        Step::Delete(name) if exists(name) => (Some(unserved(*name).key), world.delete_key(unserved(*name).key)),
+        Step::Recreate(name) if exists(name) => (Some(unserved(*name).key), world.put(again(*name))),
         Step::Toggle(name) if exists(name) => {
-            let name = NAMES[*name];
-            let decided = world.edit(name, |mut service| {
-                service.managed = !service.managed;
-                service
-            });
-            (Some(key(name)), decided)
+            let old = old(*name);
+            (Some(old.key.clone()), world.put(Service { managed: !old.managed, ..old }))
         }
         Step::Meddle { name, status, wipe_record } if exists(name) => {
-            let name = NAMES[*name];
-            let decided = world.edit(name, |mut service| {
-                service.status = status.clone().into();
-                if *wipe_record {
-                    service.record = None;
-                }
-                service
-            });
+            let old = old(*name);
+            let record = old.record.clone().filter(|_| !wipe_record);
             // Not the user's word: it gives nobody a reason to move.
-            (None, decided)
+            (None, world.put(Service { status: status.clone().into(), record, ..old }))
         }
         Step::Label(tier) => (None, world.label_namespace("tier", tier)),
         Step::Configure(index) => (None, world.configure(CONFIGURATIONS[*index])),
@@ -208,14 +199,15 @@ struct Offer {
 fn best(service: &Service, world: &World, taken: &Tenancies, rests: &[Rest]) -> Option<Vec<IpAddr>> {
     let pools = world.pools();
     let rests: BTreeMap<IpAddr, Rest> = rests.iter().map(|rest| (rest.address, rest.clone())).collect();
-    let quarantine = world.config().quarantine;
+    let (quarantine, namespace) = (world.config().quarantine, service.key.namespace());
     let offer = |pool: usize, address: IpAddr| {
         if rests.get(&address).is_some_and(|rest| rest.key != service.key && rest.since + quarantine > world.now) {
             return None;
         }
         let mut others = taken.iter().filter(|(other, _)| *other == address).map(|(_, other)| other).peekable();
         let joined = others.peek().is_some();
-        let is_shared = pools[pool].sharing != Sharing::None && others.all(|other| !clash(service, other));
+        let forbids = |other: &Service| Share::forbidden(pools[pool].sharing, &service.key, &other.key).is_some();
+        let is_shared = others.all(|other| !clash(service, other) && !forbids(other));
         (!joined || is_shared).then_some(Offer { pool, address, joined })
     };
     let of_family = |family: Family| {
@@ -242,7 +234,8 @@ fn best(service: &Service, world: &World, taken: &Tenancies, rests: &[Rest]) -> 
         let chosen = || choice.iter().filter(|option| !is_asked(option));
         let is_asked_shared = choice.iter().any(|option| is_asked(option) && option.joined);
         let is_admitted = |option: &Offer| {
-            pools[option.pool].admission.judge("test", Some(&world.namespace), &service.labels).is_ok()
+            let labels = Some(&world.namespace).filter(|_| namespace == "test");
+            pools[option.pool].admission.judge(namespace, labels, &service.labels).is_ok()
         };
         let is_usable = |option: &Offer| {
             let is_beside = choice.iter().any(|other| other.pool == option.pool && is_asked(other));
@@ -250,10 +243,11 @@ fn best(service: &Service, world: &World, taken: &Tenancies, rests: &[Rest]) -> 
         };
         let has_room = |option: &Offer| {
             let pool = &pools[option.pool];
-            let counts = |address: &&IpAddr| pool.lists(**address);
-            let had: BTreeSet<&IpAddr> = taken.iter().map(|(address, _)| address).filter(counts).collect();
-            let new = choice.iter().filter(|other| other.pool == option.pool && !other.joined).count();
-            option.joined || pool.per_namespace == 0 || had.len() + new <= pool.per_namespace as usize
+            let own = taken.iter().filter(|(_, other)| other.key.namespace() == namespace).map(|(address, _)| *address);
+            let had: BTreeSet<IpAddr> = own.filter(|address| pool.lists(*address)).collect();
+            let is_new = |option: &Offer| !had.contains(&option.address);
+            let new = choice.iter().filter(|other| other.pool == option.pool && is_new(other)).count();
+            !is_new(option) || pool.per_namespace == 0 || had.len() + new <= pool.per_namespace as usize
         };
         families
             && asked.iter().all(|address| choice.iter().any(|option| option.address == *address))
@@ -394,7 +388,7 @@ fn run(steps: &[Step]) -> (World, Vec<String>) {
         let (taken, rests) = (tenancies(&world, &before), world.memory());
         let shown = world.objects.values().flat_map(|object| object.status.to_vec()).collect();
         let fresh = match step {
-            Step::Put { name, .. } => !world.objects.contains_key(&key(["a", "b", "c", "d", "e", "f"][*name])),
+            Step::Put { name, .. } => !world.objects.contains_key(&unserved(*name).key),
             _ => false,
         };
         let (about, decided) = take(&mut world, step, count);
@@ -407,11 +401,13 @@ fn run(steps: &[Step]) -> (World, Vec<String>) {
             let expected = best(object, &world, &taken, &rests);
             assert_eq!(after[&object.uid], expected.unwrap_or_default(), "{object:?}");
         }
+        let held = |holdings: Holdings| holdings.into_iter().filter(|(_, held)| !held.is_empty()).collect::<Vec<_>>();
         if matches!(step, Step::Restart) {
-            let held =
-                |holdings: Holdings| holdings.into_iter().filter(|(_, held)| !held.is_empty()).collect::<Vec<_>>();
-            assert_eq!(held(after), held(before), "a restart changes nothing");
+            assert_eq!(held(after.clone()), held(before), "a restart changes nothing");
         }
+        let rebuilt = start(world.first_events().into_iter(), world.now).1;
+        let rebuilt = rebuilt.into_iter().filter_map(|(key, held)| Some((world.objects.get(&key)?.uid.clone(), held)));
+        assert_eq!(held(rebuilt.collect()), held(after), "the statuses say something else: {step:?}");
         all.extend(decided);
         // An unchanged object is no news. At most it learns what else has come into its way meanwhile, once.
         let held = holdings(&world);

@@ -254,10 +254,14 @@ impl World {
     }
 
     pub fn delete(&mut self, name: &str) -> Vec<String> {
-        self.objects.remove(&key(name));
-        self.said.remove(&key(name));
-        self.decided.remove(&key(name));
-        self.apply(Event::Deleted(key(name)))
+        self.delete_key(key(name))
+    }
+
+    pub fn delete_key(&mut self, key: ServiceKey) -> Vec<String> {
+        self.objects.remove(&key);
+        self.said.remove(&key);
+        self.decided.remove(&key);
+        self.apply(Event::Deleted(key))
     }
 
     /// What a new process is told before all is listed, in some order.
