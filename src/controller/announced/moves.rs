@@ -65,7 +65,9 @@ impl Moves {
         let mut told = Vec::new();
         for (Way { from, to, why }, vips) in gathered {
             if left[&from] > MANY || come[&to] > MANY {
-                told.push((On::Node(to.clone()), words::owner_changed_of_many(vips.len(), &from, &to, why)));
+                let unheard = vips.iter().filter_map(|(_, unheard)| *unheard).max_by_key(|unheard| unheard.claimed_ms);
+                let telling = words::owner_changed_of_many(vips.len(), &from, &to, why, unheard);
+                told.push((On::Node(to), telling));
             } else {
                 let one = |(vip, unheard)| (On::Services(vip), words::owner_changed(vip, &from, &to, why, unheard));
                 told.extend(vips.into_iter().map(one));

@@ -1,5 +1,5 @@
 use super::{moves::GATHER, *};
-use crate::cluster::record::{Cause, Conflict, Interface, Move, Reason, Unanswered};
+use crate::cluster::record::{Cause, Conflict, Interface, Move, Reason, Unanswered, Unheard};
 use k8s_openapi::jiff::Timestamp;
 
 /// A leader's view, and its clock.
@@ -57,7 +57,8 @@ impl Bench {
         let at = Timestamp::from_second(self.now.as_secs() as i64).unwrap();
         self.record(node, |eth0| {
             eth0.owned.extend(&vips);
-            eth0.moves.push(Move { at, why, from: from.map(Into::into), unheard: None, vips });
+            let unheard = (why == Cause::Dead).then_some(Unheard { found_dead_ms: 310, claimed_ms: 330 });
+            eth0.moves.push(Move { at, why, from: from.map(Into::into), unheard, vips });
         });
     }
 
@@ -162,7 +163,11 @@ fn a_take_over_within_a_while_changes_nothing_but_the_owner() {
     // The new owner is first to say so, or the old one.
     bench.answers("n2", &[VIP], Cause::Dead, Some("n1"));
     bench.pass(GATHER);
-    assert_eq!(bench.said(), [format!("web: {VIP} has moved from n1 to n2: its owner was not heard any more")]);
+    let times = "310 ms after its last sign of life it was thought dead, and 330 ms after that sign replaced";
+    assert_eq!(
+        bench.said(),
+        [format!("web: {VIP} has moved from n1 to n2: its owner was not heard any more; {times}")]
+    );
     bench.stops("n1");
     assert_eq!(bench.said(), NOTHING);
     bench.stops("n2");
@@ -189,7 +194,8 @@ fn a_move_of_many_is_one_event_on_the_node_and_no_services_business() {
     assert_eq!(bench.event("198.18.0.7"), None, "the node has the Event");
     bench.answers("n2", &vips, Cause::Dead, Some("n1"));
     bench.pass(GATHER);
-    let one = "node n2: OwnerChanged: 5000 addresses have moved from n1 to n2: its owner was not heard any more";
+    let one = "node n2: OwnerChanged: 5000 addresses have moved from n1 to n2: its owner was not heard any more; \
+               310 ms after its last sign of life it was thought dead, and 330 ms after that sign replaced";
     assert_eq!(bench.said(), [one]);
     bench.stops("n1");
     assert_eq!(bench.said(), NOTHING);

@@ -133,18 +133,23 @@ pub fn announced(vips: &[IpAddr], speakers: &Speakers) -> Option<Telling> {
 
 /// An address has moved.
 pub fn owner_changed(vip: IpAddr, from: &str, to: &str, why: Cause, unheard: Option<Unheard>) -> Telling {
-    let time = unheard.map_or_else(String::new, |Unheard { found_dead_ms, claimed_ms }| {
-        format!("; {found_dead_ms} ms after its last sign of life it was thought dead, and {claimed_ms} ms after that sign replaced")
-    });
-    let note = format!("{vip} has moved from {from} to {to}: {why}{time}");
+    changed(format!("{vip} has moved from {from} to {to}: {why}{}", unheard_for(unheard)))
+}
+
+/// Many have, or these among many; `unheard` is the longest of them.
+pub fn owner_changed_of_many(count: usize, from: &str, to: &str, why: Cause, unheard: Option<Unheard>) -> Telling {
+    let what = if count == 1 { "1 address has".into() } else { format!("{count} addresses have") };
+    changed(format!("{what} moved from {from} to {to}: {why}{}", unheard_for(unheard)))
+}
+
+fn changed(note: String) -> Telling {
     Telling { severity: Severity::Normal, reason: "OwnerChanged", note }
 }
 
-/// Many have, or these among many.
-pub fn owner_changed_of_many(count: usize, from: &str, to: &str, why: Cause) -> Telling {
-    let what = if count == 1 { "1 address has".into() } else { format!("{count} addresses have") };
-    let note = format!("{what} moved from {from} to {to}: {why}");
-    Telling { severity: Severity::Normal, reason: "OwnerChanged", note }
+fn unheard_for(unheard: Option<Unheard>) -> String {
+    unheard.map_or_else(String::new, |Unheard { found_dead_ms, claimed_ms }| {
+        format!("; {found_dead_ms} ms after its last sign of life it was thought dead, and {claimed_ms} ms after that sign replaced")
+    })
 }
 
 /// Many are answered for, which nobody answered for.

@@ -137,7 +137,7 @@ fn a_whole_page() {
     # HELP landfall_speaker_frames_claiming ARP and NDP frames by which another station claimed a VIP that is answered for here.
     # TYPE landfall_speaker_frames_claiming counter
     landfall_speaker_frames_claiming_total{interface="eth0"} 5
-    # HELP landfall_speaker_peers Living speakers that are heard.
+    # HELP landfall_speaker_peers Living speakers on its LAN.
     # TYPE landfall_speaker_peers gauge
     landfall_speaker_peers{interface="eth0"} 2
     # HELP landfall_speaker_heartbeats Heartbeats that could be read, ignored ones among them.
