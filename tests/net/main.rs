@@ -11,6 +11,7 @@ mod capture;
 mod conflicts;
 mod eligibility;
 mod groups;
+mod hearing;
 mod lan;
 mod links;
 mod sealed;

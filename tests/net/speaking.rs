@@ -15,7 +15,7 @@ use landfall_core::{
     config::Labels,
     wire::{datagram, heartbeat::SpeakerName, seal::Keys},
 };
-use std::{net::IpAddr, sync::Arc, thread};
+use std::{net::IpAddr, sync::Arc, thread, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -43,10 +43,15 @@ impl Speaking {
 
     /// Waits until its record is as `wanted`.
     pub fn report_until(&mut self, what: &str, wanted: impl Fn(&Record) -> bool) {
+        self.report_within(LONG, what, wanted);
+    }
+
+    /// The same where that may take so long.
+    pub fn report_within(&mut self, time: Duration, what: &str, wanted: impl Fn(&Record) -> bool) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let reported = &mut self.reported;
         let found =
-            runtime.block_on(async { tokio::time::timeout(LONG, reported.wait_for(|it| wanted(it))).await.is_ok() });
+            runtime.block_on(async { tokio::time::timeout(time, reported.wait_for(|it| wanted(it))).await.is_ok() });
         assert!(found, "{what}: the last record is {:#?}", *self.reported.borrow());
     }
 
