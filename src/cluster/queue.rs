@@ -46,12 +46,16 @@ pub struct Flight<K> {
     number: u64,
 }
 
+type Waiting<K> = BTreeSet<(Duration, u64, K)>;
+
 /// Keys that want to be written.
 #[derive(Debug)]
 pub struct Queue<K> {
     entries: BTreeMap<K, Entry>,
     /// Wanted and not flying: when it may go, then first come, first served.
-    ready: BTreeSet<(Duration, u64, K)>,
+    ready: Waiting<K>,
+    /// The same of what is urgent: once it may go, it goes before all that is ready.
+    urgent: Waiting<K>,
     arrivals: u64,
     departures: u64,
     flying: usize,
@@ -69,7 +73,7 @@ struct Entry {
     flying: Option<u64>,
     /// It was wanted again while it flew.
     again: bool,
-    /// It goes before those that arrived earlier.
+    /// It goes before those that arrived earlier, until it has been written.
     urgent: bool,
     not_before: Duration,
     /// `not_before` is only for want of a newer object.
@@ -82,9 +86,9 @@ struct Entry {
 impl<K: Ord + Clone> Queue<K> {
     /// A queue that lets `limit` keys fly at once.
     pub fn new(limit: usize) -> Self {
-        let (entries, ready) = (BTreeMap::new(), BTreeSet::new());
+        let (entries, ready, urgent) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
         let (paused, sweep) = (Duration::ZERO, Duration::ZERO);
-        Self { entries, ready, arrivals: 0, departures: 0, flying: 0, limit, paused, sweep }
+        Self { entries, ready, urgent, arrivals: 0, departures: 0, flying: 0, limit, paused, sweep }
     }
 
     /// `key` wants another look; `newer`: because its object changed.
@@ -92,35 +96,45 @@ impl<K: Ord + Clone> Queue<K> {
         let entry = self.entries.entry(key.clone()).or_default();
         if newer && entry.soft {
             (entry.not_before, entry.soft) = (Duration::ZERO, false);
-            if let Some((at, order)) = entry.place.take() {
-                self.ready.remove(&(at, order, key.clone()));
-            }
+            self.displace(key);
         }
-        if entry.flying.is_some() {
-            entry.again = true;
-        } else if entry.place.is_none() {
-            self.arrivals += 1;
-            let place = (entry.not_before, if entry.urgent { 0 } else { self.arrivals });
-            entry.place = Some(place);
-            self.ready.insert((place.0, place.1, key.clone()));
-        }
+        self.place(key);
     }
 
     /// `key` goes before all that are not urgent, as soon as it may; it has been pushed.
     pub fn hurry(&mut self, key: &K) {
-        let Some(entry) = self.entries.get_mut(key) else { return };
-        entry.urgent = true;
-        if let Some((at, order)) = entry.place.replace((entry.not_before, 0)) {
-            self.ready.remove(&(at, order, key.clone()));
-            self.ready.insert((entry.not_before, 0, key.clone()));
-        } else {
-            entry.place = None;
+        let waits = self.displace(key);
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.urgent = true;
         }
+        if waits {
+            self.place(key);
+        }
+    }
+
+    /// Has `key` wait, or fly again once its flight has ended.
+    fn place(&mut self, key: &K) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if entry.flying.is_some() {
+            entry.again = true;
+        } else if entry.place.is_none() {
+            self.arrivals += 1;
+            entry.place = Some((entry.not_before, self.arrivals));
+            let waiting = if entry.urgent { &mut self.urgent } else { &mut self.ready };
+            waiting.insert((entry.not_before, self.arrivals, key.clone()));
+        }
+    }
+
+    /// Has `key` wait no more. Whether it did.
+    fn displace(&mut self, key: &K) -> bool {
+        let Some((at, order)) = self.entries.get_mut(key).and_then(|entry| entry.place.take()) else { return false };
+        let place = (at, order, key.clone());
+        self.ready.remove(&place) || self.urgent.remove(&place)
     }
 
     /// How many keys wait, those that rest among them.
     pub fn waiting(&self) -> usize {
-        self.ready.len()
+        self.ready.len() + self.urgent.len()
     }
 
     /// Whether `key` waits, flies, or was written lately.
@@ -130,11 +144,9 @@ impl<K: Ord + Clone> Queue<K> {
 
     /// The object of `key` is gone.
     pub fn forget(&mut self, key: &K) {
+        self.displace(key);
         if let Some(entry) = self.entries.remove(key) {
             self.flying -= usize::from(entry.flying.is_some());
-            if let Some((at, order)) = entry.place {
-                self.ready.remove(&(at, order, key.clone()));
-            }
         }
     }
 
@@ -144,14 +156,16 @@ impl<K: Ord + Clone> Queue<K> {
             self.entries.retain(|_, entry| entry.matters(now));
             self.sweep = now + STREAK;
         }
-        if self.flying >= self.limit || now < self.paused || self.ready.first()?.0 > now {
+        if self.flying >= self.limit || now < self.paused {
             return None;
         }
-        let (.., key) = self.ready.pop_first()?;
+        let is_due = |waiting: &Waiting<K>| waiting.first().is_some_and(|(at, ..)| *at <= now);
+        let waiting = if is_due(&self.urgent) { &mut self.urgent } else { &mut self.ready };
+        let (.., key) = if is_due(waiting) { waiting.pop_first()? } else { return None };
         self.departures += 1;
         let number = self.departures;
         if let Some(entry) = self.entries.get_mut(&key) {
-            (entry.place, entry.flying, entry.again, entry.urgent) = (None, Some(number), false, false);
+            (entry.place, entry.flying, entry.again) = (None, Some(number), false);
             self.flying += 1;
         }
         Some(Flight { key, number })
@@ -159,7 +173,8 @@ impl<K: Ord + Clone> Queue<K> {
 
     /// When [`Queue::next`] has something without a further event; `None`: only after one.
     pub fn deadline(&self) -> Option<Duration> {
-        let (at, ..) = self.ready.first().filter(|_| self.flying < self.limit)?;
+        let firsts = [self.urgent.first(), self.ready.first()];
+        let (at, ..) = firsts.into_iter().flatten().min().filter(|_| self.flying < self.limit)?;
         Some((*at).max(self.paused))
     }
 
@@ -173,6 +188,9 @@ impl<K: Ord + Clone> Queue<K> {
         (entry.not_before, entry.soft) = (Duration::ZERO, false);
         if !matches!(outcome, Outcome::Failed) {
             entry.failures = 0;
+        }
+        if matches!(outcome, Outcome::Unneeded | Outcome::Written) {
+            entry.urgent = false;
         }
         match outcome {
             Outcome::Unneeded => {}
@@ -266,11 +284,23 @@ mod tests {
         queue.hurry(&"c");
         queue.done(&c, Outcome::Conflict, ms(0));
         let c = fly(&mut queue, "c", ms(0));
-        // Once.
+        // Until it is written.
         queue.push(&"c", true);
         queue.done(&c, Outcome::Written, ms(0));
         let order: Vec<_> = std::iter::from_fn(|| queue.next(ms(0))).map(|flight| flight.key).collect();
         assert_eq!(order, ["a", "b", "d", "c"]);
+    }
+
+    #[test]
+    fn what_is_urgent_goes_first_once_it_may_also_after_it_failed() {
+        let mut queue = queue(1, &["a", "b", "c"]);
+        queue.hurry(&"b");
+        let b = fly(&mut queue, "b", ms(0));
+        queue.done(&b, Outcome::Failed, ms(0));
+        assert_eq!(queue.deadline(), Some(ms(0)), "the others may go meanwhile");
+        let a = fly(&mut queue, "a", ms(0));
+        queue.done(&a, Outcome::Written, ms(500));
+        fly(&mut queue, "b", ms(500));
     }
 
     #[test]

@@ -100,8 +100,9 @@ impl Leader<'_> {
             if let Some(rests) = state.memory_to_write(now) {
                 writing.push(keeper.write(rests));
             }
-            for (about, telling) in state.tellings() {
-                self.tell(about, telling);
+            // Who is not sure to lead any more knows nothing that is worth telling.
+            if tenure.holds() {
+                state.tellings().into_iter().for_each(|(about, telling)| self.tell(about, telling));
             }
             while tenure.holds()
                 && let Some(write) = state.next(now, wall)
