@@ -315,6 +315,22 @@ fn a_conflict_is_planned_again_from_the_newer_object() {
 }
 
 #[test]
+fn what_a_former_leaders_late_write_shows_is_mended_before_all_that_waits() {
+    let mut bench = Bench::new();
+    bench.configure("pools: [{name: default, addresses: [198.51.100.0/24]}]");
+    bench.state.observe(Change::Synced, wall());
+    bench.put("web", |_| ());
+    bench.settle();
+    let right = bench.address("web").map(ToString::to_string);
+    (0..50).for_each(|number| bench.put(&format!("waits-{number}"), |_| ()));
+    bench.put("web", |object| object["status"]["loadBalancer"]["ingress"] = json!([{"ip": "198.51.100.200"}]));
+    let write = bench.state.next(now(), wall()).expect("a write");
+    assert_eq!(write.flight.key, ServiceKey::new("shop", "web"));
+    merge(bench.objects.get_mut("web").unwrap(), &write.plan.patch);
+    assert_eq!(bench.address("web"), right.as_deref());
+}
+
+#[test]
 fn the_same_name_with_a_new_uid_is_another_service() {
     let mut bench = Bench::new();
     bench.restart(POOL);
