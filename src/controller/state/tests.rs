@@ -363,6 +363,22 @@ fn a_change_that_a_new_leader_missed_is_one_release() {
 }
 
 #[test]
+fn what_was_announced_is_told_to_be_released_though_a_new_leader_sees_no_status() {
+    let mut bench = Bench::new();
+    bench.restart(POOL);
+    bench.put("a", |_| ());
+    bench.settle();
+    let a = bench.objects.get_mut("a").unwrap();
+    a["metadata"]["annotations"][names::ANNOUNCED_ADDRESSES] = json!("198.51.100.100");
+    (a["spec"]["type"], a["status"]["loadBalancer"]) = (json!("ClusterIP"), json!({}));
+    bench.restart(POOL);
+    assert_eq!(bench.settle(), ["a: IPReleased"]);
+    assert_eq!(bench.objects["a"]["metadata"]["annotations"], json!({}));
+    bench.restart(POOL);
+    assert_eq!(bench.settle(), [""; 0]);
+}
+
+#[test]
 fn a_release_that_is_decided_during_another_write_is_written_after_it() {
     let mut bench = Bench::new();
     bench.restart(POOL);
