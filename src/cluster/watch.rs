@@ -5,22 +5,35 @@
 
 use super::Lenient;
 use arcstr::ArcStr;
+use backon::ExponentialBuilder;
 use futures::{Stream, StreamExt, stream};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{
     Api, Resource,
     runtime::{
         WatchStreamExt,
-        watcher::{self, Event, ListSemantic, watcher},
+        utils::Backoff,
+        watcher::{self, Event, ExponentialBackoff, ListSemantic, watcher},
     },
 };
 use landfall_core::alloc::ServiceKey;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::{collections::BTreeSet, fmt::Debug};
+use std::{collections::BTreeSet, fmt::Debug, time::Duration};
 use tracing::warn;
 
 /// Seconds until a quiet watch is begun anew; a silently dead one is noticed 5 s later.
 const WATCH_SECONDS: u32 = 60;
+
+/// Between two attempts where all fail: from this on
+const RETRY: Duration = Duration::from_millis(500);
+/// up to this, and as much again by chance. kube's own 30 s would leave Services without an address for a minute after the API server
+/// is back: the last pause of its absence, and another one since it has forgotten where we were.
+const RETRY_AT_MOST: Duration = Duration::from_secs(3);
+
+fn backoff() -> impl Backoff {
+    let growing = ExponentialBuilder::new().with_min_delay(RETRY).with_max_delay(RETRY_AT_MOST).with_jitter();
+    ExponentialBackoff::from(growing.without_max_times())
+}
 
 /// Namespace and name of an object; the namespace of a cluster-wide one is empty.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -76,7 +89,7 @@ where
 /// Lists and watches `api` for ever, and projects every object with its name: `namespace/name`. A projection that keeps the name
 /// shares the text that is kept here.
 ///
-/// Errors are logged and retried after a pause that grows to 30 s. An object that cannot be decoded is logged and skipped:
+/// Errors are logged and retried after a pause that grows to some seconds. An object that cannot be decoded is logged and skipped:
 /// the others go on. `config` selects (fields, labels) and says whether a list may come from the server's cache.
 pub fn watch_named<K, P>(
     api: Api<Lenient<K>>,
@@ -106,8 +119,8 @@ where
 {
     let config = config.timeout(WATCH_SECONDS);
     let newest = watcher::Config { list_semantic: ListSemantic::MostRecent, ..config.clone() };
-    let first = watcher(api, config).default_backoff().boxed();
-    let anew = move || watcher(anew(), newest.clone()).default_backoff().boxed();
+    let first = watcher(api, config).backoff(backoff()).boxed();
+    let anew = move || watcher(anew(), newest.clone()).backoff(backoff()).boxed();
     let events = stream::unfold((first, again, anew), async |(mut events, mut again, anew)| {
         let event = loop {
             tokio::select! {
@@ -229,6 +242,14 @@ mod tests {
     fn object(name: &str, data: serde_json::Value) -> Lenient<ConfigMap> {
         let object = json!({"metadata": {"namespace": "a", "name": name}, "data": data});
         serde_json::from_value(object).unwrap()
+    }
+
+    /// A while without the API server, and then a server that has forgotten where we were: two pauses.
+    #[test]
+    fn after_a_long_absence_of_the_api_server_all_is_known_again_within_seconds() {
+        let pauses: Vec<Duration> = backoff().take(1_000).collect();
+        assert!(pauses.len() == 1_000 && pauses.iter().all(|pause| *pause <= 2 * RETRY_AT_MOST), "{pauses:?}");
+        assert!(pauses[0] >= RETRY && pauses[10..].iter().all(|pause| *pause >= RETRY_AT_MOST), "{pauses:?}");
     }
 
     fn run(events: impl IntoIterator<Item = Event<Lenient<ConfigMap>>>) -> Vec<Change<String>> {
