@@ -120,7 +120,7 @@ impl Timing {
 impl Default for Timing {
     fn default() -> Self {
         Self {
-            beat: ms(100),
+            beat: ms(75),
             idle_beat: ms(1_000),
             frames: 1_000,
             silence_tenths: 25,
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn few_speakers_beat_as_often_as_they_like() {
         let timing = Timing::default();
-        for (owners, idle) in [(1, 0), (3, 0), (10, 190), (90, 0)] {
+        for (owners, idle) in [(1, 0), (3, 0), (10, 190), (69, 0)] {
             let beating = Beating { owners, idle, doubled: false };
             assert_eq!((timing.interval(beating), timing.idle_interval(beating)), (timing.beat, timing.idle_beat));
         }

@@ -93,8 +93,8 @@ fn cell(time: Option<&Duration>) -> String {
 fn variants() -> Vec<(&'static str, Timing)> {
     let timing = Timing::default;
     vec![
-        ("as it is: beat 100 ms, 2.5 of them, three questions in 60 ms", timing()),
-        ("beat 75 ms", Timing { beat: ms(75), ..timing() }),
+        ("as it is: beat 75 ms, 2.5 of them, three questions in 60 ms", timing()),
+        ("beat 100 ms", Timing { beat: ms(100), ..timing() }),
         ("beat 50 ms", Timing { beat: ms(50), ..timing() }),
         ("beat 200 ms", Timing { beat: ms(200), ..timing() }),
         ("2 beats may be missing", Timing { silence_tenths: 20, ..timing() }),
