@@ -10,7 +10,7 @@ use super::{
 use arcstr::ArcStr;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use landfall_core::{
-    alloc::{self, FamilyPolicy, ServiceKey},
+    alloc::{self, FamilyPolicy, Rare, ServiceKey},
     config::Labels,
 };
 use serde::{Deserialize, Serialize};
@@ -147,7 +147,11 @@ impl Service {
         let settled = annotation(names::SETTLED_ADDRESSES).map(parse_addresses);
         let has_settled = settled.is_some();
         let record = annotation(names::ALLOCATED_FROM).map(ArcStr::from);
+        let is_settled = settled.is_some_and(|settled| addresses.iter().any(|address| settled.contains(address)));
         let announced = announced_addresses(&metadata);
+        let bits = announced_bits(&addresses, &announced);
+        let has_lapsed = record.is_some() && ingress.is_empty();
+        let lapsed = if has_lapsed { one_of_each_family(announced) } else { Box::default() };
         let alloc = alloc::Service {
             managed: ours && !deleting,
             elsewhere: balanced && !ours,
@@ -158,13 +162,11 @@ impl Service {
                 Some("PreferDualStack") => FamilyPolicy::PreferDualStack,
                 _ => FamilyPolicy::SingleStack,
             },
-            request: request.boxed(),
+            rare: Rare { request, lapsed }.boxed(),
             share: share.map(Arc::new),
             foreign_status: addresses.len() != ingress.len(),
-            announced: announced_bits(&addresses, &announced),
-            lapsed: if record.is_some() && ingress.is_empty() { one_of_each_family(announced) } else { Box::default() },
+            announced: bits | if is_settled { alloc::Service::SETTLED } else { 0 },
             record,
-            settled: settled.is_some_and(|settled| addresses.iter().any(|address| settled.contains(address))),
             status: addresses,
             finalizer: metadata.finalizers.iter().flatten().any(|finalizer| finalizer == names::FINALIZER),
             created: metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second()),
@@ -228,7 +230,7 @@ impl Announced {
 
 /// A bit for each of the addresses that have been announced.
 fn announced_bits(addresses: &[IpAddr], announced: &[IpAddr]) -> u8 {
-    let bits = addresses.iter().take(8).enumerate();
+    let bits = addresses.iter().take(7).enumerate();
     bits.fold(0, |bits, (bit, address)| bits | u8::from(announced.contains(address)) << bit)
 }
 

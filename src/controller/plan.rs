@@ -178,7 +178,7 @@ fn change_holding(
         annotations.insert(names::SETTLED_ADDRESSES.into(), Value::Null);
     }
     if let Some(addresses) = addresses.filter(|_| settled)
-        && !(service.alloc.settled && *service.alloc.status == *addresses)
+        && !(service.alloc.is_settled() && *service.alloc.status == *addresses)
     {
         annotations.insert(names::SETTLED_ADDRESSES.into(), json!(joined(addresses)));
     }

@@ -47,13 +47,11 @@ fn a_service_is_projected_whole() {
         labels: Labels::from([("tier", "front")]),
         families: Families { first: Family::V6, both: true },
         policy: FamilyPolicy::PreferDualStack,
-        request: None,
+        rare: None,
         share: None,
         record: Some("default".into()),
         status: [ip("198.51.100.100"), ip("2001:db8::1")].into(),
         announced: 0,
-        settled: false,
-        lapsed: Box::default(),
         foreign_status: false,
         finalizer: true,
     };
@@ -177,7 +175,7 @@ fn what_was_announced_has_lapsed_where_our_record_has_outlived_the_status() {
                 o["status"]["loadBalancer"] = json!({});
             }
         });
-        Service::new(object, None).alloc.lapsed.to_vec()
+        Service::new(object, None).alloc.lapsed().to_vec()
     };
     assert_eq!(lapsed(true, true), [ip("198.51.100.100"), ip("2001:db8::1")]);
     assert_eq!([lapsed(true, false), lapsed(false, true), lapsed(false, false)], [const { Vec::<IpAddr>::new() }; 3]);
@@ -189,8 +187,8 @@ fn what_is_not_left_to_a_foreign_host_counts_together_with_the_status_and_is_pro
         |o, text| o["metadata"]["annotations"]["landfall.dev/settled-addresses"] = json!(text);
     let mine = object(|o| word(o, "2001:db8::1"));
     let (controllers, speakers) = (Service::new(mine.clone(), None), Announced::new(mine));
-    assert!(controllers.has_settled && controllers.alloc.settled && speakers.announced.is_empty());
+    assert!(controllers.has_settled && controllers.alloc.is_settled() && speakers.announced.is_empty());
     let anothers = Service::new(object(|o| word(o, "198.51.100.101")), None);
-    assert!(anothers.has_settled && !anothers.alloc.settled);
+    assert!(anothers.has_settled && !anothers.alloc.is_settled());
     assert!(!Service::new(object(|_| ()), None).has_settled);
 }

@@ -13,8 +13,7 @@ pub(super) fn adopt(entry: &mut Entry, ledger: &mut Ledger) -> Option<Stranger> 
         Claim::Foreign(stranger) => return Some(stranger),
         Claim::Ours(..) if entry.take_back() => {}
         Claim::Ours(held, lost) => {
-            let Service { record, settled, .. } = &*entry.service;
-            if (record.is_none() || *settled) && !held.is_empty() {
+            if (entry.service.record.is_none() || entry.service.is_settled()) && !held.is_empty() {
                 contested::stay(entry);
             }
             held.iter().for_each(|held| ledger.take(held, &entry.service.key));

@@ -182,7 +182,7 @@ impl Entry {
     pub fn release(&mut self) -> Decision {
         let addresses = match &*self.service {
             _ if !self.held.is_empty() => self.addresses(),
-            service if !service.lapsed.is_empty() => service.lapsed.to_vec(),
+            service if !service.lapsed().is_empty() => service.lapsed().to_vec(),
             service if service.managed || self.is_recorded() => service.status.to_vec(),
             _ => Vec::new(),
         };
@@ -221,8 +221,8 @@ impl Entry {
 
     /// Whether the object says all that it is to say of what it holds, but for the condition.
     fn is_shown(&self) -> bool {
-        let Service { foreign_status, finalizer, record, settled, .. } = &*self.service;
-        let is_marked = *finalizer && (*settled || !contested::is_settled(self));
+        let Service { foreign_status, finalizer, record, .. } = &*self.service;
+        let is_marked = *finalizer && (self.service.is_settled() || !contested::is_settled(self));
         is_marked && !foreign_status && self.shows_addresses() && record.as_ref() == Some(&self.record())
     }
 

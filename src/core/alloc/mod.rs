@@ -45,7 +45,7 @@ pub use refusal::{Refusal, Usage};
 pub use reserved::{Reserve, Reserved};
 pub use sharing::{Clash, Port, Protocol, Share};
 pub use stranger::Stranger;
-pub use types::{Decision, Event, Families, FamilyPolicy, Request, Service};
+pub use types::{Decision, Event, Families, FamilyPolicy, Rare, Request, Service};
 
 use crate::config::{Config, Labels};
 use entry::Entry;
@@ -226,7 +226,7 @@ impl Allocator {
         // What others have by now they keep.
         let Some(ledger) = &mut self.ledger else { return };
         for (key, entry) in self.services.iter().filter(|(_, entry)| entry.own().next().is_none()) {
-            entry.service.lapsed.iter().for_each(|address| ledger.lapse(*address, key));
+            entry.service.lapsed().iter().for_each(|address| ledger.lapse(*address, key));
         }
     }
 

@@ -148,7 +148,7 @@ fn take(world: &mut World, step: &Step, count: usize) -> (Option<ServiceKey>, Ve
             let service = if exists(name) { old(*name) } else { again(*name) };
             let mut service = service.families(families.0, &families.1).labelled("tier", tier);
             service.share.clone_from(share);
-            service.request = request.clone().boxed();
+            service.rare = request.clone().boxed();
             (Some(service.key.clone()), world.put(service))
         }
         Step::Delete(name) if exists(name) => (Some(unserved(*name).key), world.delete_key(unserved(*name).key)),

@@ -52,6 +52,23 @@ pub struct Request {
 
 impl Request {
     /// As a Service has it: most ask for nothing.
+    pub fn boxed(self) -> Option<Box<Rare>> {
+        Rare { request: self, ..Rare::default() }.boxed()
+    }
+}
+
+/// What few Services have.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rare {
+    /// What the user asked for.
+    pub request: Request,
+    /// Where our record is there and the status is empty: what was announced before, one address of each family. The API server
+    /// wipes a status when the type changes.
+    pub lapsed: Box<[IpAddr]>,
+}
+
+impl Rare {
+    /// As a Service has it: none where there is nothing.
     pub fn boxed(self) -> Option<Box<Self>> {
         (self != Self::default()).then(|| Box::new(self))
     }
@@ -77,21 +94,17 @@ pub struct Service {
     pub families: Families,
     /// `spec.ipFamilyPolicy`.
     pub policy: FamilyPolicy,
-    /// What the user asked for; none: nothing in particular.
-    pub request: Option<Box<Request>>,
+    /// What few have; none: nothing in particular.
+    pub rare: Option<Box<Rare>>,
     /// With which others it would share an address; none: with nobody.
     pub share: Option<Arc<Share>>,
     /// The record annotation: the pools that its addresses came from.
     pub record: Option<ArcStr>,
     /// The addresses in its status.
     pub status: Box<[IpAddr]>,
-    /// Which of these have been announced before, so that clients may know them: a bit for each, the lowest for the first.
+    /// Which of these have been announced before, so that clients may know them: a bit for each, the lowest for the first; and
+    /// [`Service::SETTLED`].
     pub announced: u8,
-    /// Whether our word is on the object that it leaves none of these to a foreign host.
-    pub settled: bool,
-    /// Where our record is there and the status is empty: what was announced before, one address of each family. The API server
-    /// wipes a status when the type changes.
-    pub lapsed: Box<[IpAddr]>,
     /// The status has an entry that is no address (a hostname).
     pub foreign_status: bool,
     /// Whether it carries the finalizer, which other implementations use, too.
@@ -99,16 +112,29 @@ pub struct Service {
 }
 
 impl Service {
+    /// The bit that says that our word is on the object that it leaves none of its addresses to a foreign host.
+    pub const SETTLED: u8 = 1 << 7;
+
+    /// Whether that is so.
+    pub fn is_settled(&self) -> bool {
+        self.announced & Self::SETTLED != 0
+    }
+
+    /// What was announced before its status was wiped.
+    pub fn lapsed(&self) -> &[IpAddr] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.lapsed)
+    }
+
     /// Whether clients may know `address`, which its status shows, as its own.
     pub fn was_announced(&self, address: IpAddr) -> bool {
         let shown = self.status.iter().position(|shown| *shown == address).and_then(|bit| u32::try_from(bit).ok());
-        shown.and_then(|bit| self.announced.checked_shr(bit)).is_some_and(|bits| bits & 1 == 1)
+        shown.and_then(|bit| (self.announced & !Self::SETTLED).checked_shr(bit)).is_some_and(|bits| bits & 1 == 1)
     }
 
     /// What the user asked for.
     pub fn request(&self) -> &Request {
         static NOTHING: Request = Request { pool: None, addresses: Vec::new(), migrate: false, malformed: None };
-        self.request.as_deref().unwrap_or(&NOTHING)
+        self.rare.as_ref().map_or(&NOTHING, |rare| &rare.request)
     }
 }
 

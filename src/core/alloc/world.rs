@@ -39,12 +39,10 @@ pub(super) fn service(name: &str) -> Service {
         families: Families { first: Family::V4, both: false },
         share: None,
         policy: FamilyPolicy::SingleStack,
-        request: None,
+        rare: None,
         record: None,
         status: Box::default(),
         announced: 0,
-        settled: false,
-        lapsed: Box::default(),
         foreign_status: false,
         finalizer: false,
     }
@@ -59,13 +57,13 @@ impl Service {
 
     pub(super) fn asks(mut self, pool: Option<&str>, addresses: &[&str]) -> Self {
         let addresses = addresses.iter().map(|address| ip(address)).collect();
-        self.request = Request { pool: pool.map(str::to_owned), addresses, ..Request::default() }.boxed();
+        self.rare = Request { pool: pool.map(str::to_owned), addresses, ..Request::default() }.boxed();
         self
     }
 
     /// What no longer fits may move.
     pub(super) fn migrates(mut self) -> Self {
-        self.request = Request { migrate: true, ..self.request().clone() }.boxed();
+        self.rare = Request { migrate: true, ..self.request().clone() }.boxed();
         self
     }
 
@@ -120,26 +118,37 @@ impl Service {
 
     /// Its type changes, after these addresses were announced, or it is ours again.
     pub(super) fn wiped(mut self, announced: &[&str], managed: bool) -> Self {
-        self.lapsed = announced.iter().map(|address| ip(address)).collect();
+        self.lapse(announced.iter().map(|address| ip(address)).collect());
         self.managed = managed;
         self.shows(&[])
+    }
+
+    /// These were announced before its status was wiped.
+    pub(super) fn lapse(&mut self, lapsed: Box<[IpAddr]>) {
+        self.rare = Rare { request: self.request().clone(), lapsed }.boxed();
+    }
+
+    /// Our word on whether it leaves its addresses to foreign hosts.
+    pub(super) fn settle(&mut self, settled: bool) {
+        self.announced = self.announced & !Self::SETTLED | if settled { Self::SETTLED } else { 0 };
     }
 
     /// What the API server has after a decision is written.
     pub(super) fn write(&mut self, decision: &Decision) {
         if let Decision::Assign { .. } | Decision::Release { .. } = decision {
-            self.lapsed = Box::default();
+            self.lapse(Box::default());
         }
         match decision {
             Decision::Assign { addresses, record, settled, .. } => {
                 (self.status, self.record) = (addresses.clone().into(), Some(record.clone()));
-                self.settled = *settled;
+                self.settle(*settled);
                 (self.finalizer, self.foreign_status) = (true, false);
             }
             Decision::Release { leaves_status: true, .. } => (self.record, self.finalizer) = (None, false),
             Decision::Release { .. } => {
                 (self.status, self.record) = (Box::default(), None);
-                (self.finalizer, self.foreign_status, self.settled) = (false, false, false);
+                (self.finalizer, self.foreign_status) = (false, false);
+                self.settle(false);
             }
             Decision::Refuse { .. } | Decision::Lost { .. } => {}
         }

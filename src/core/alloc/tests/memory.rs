@@ -172,7 +172,7 @@ fn who_is_ours_again_after_its_status_was_wiped_while_nobody_led_gets_its_own_ba
     // What another Service has by now, and what no pool lists, is not to be had back.
     let lapsed = service("c").holds("a", &[]).wiped(&["198.51.100.1"], false);
     world.objects.insert(key("c"), lapsed.clone());
-    world.objects.insert(key("d"), Service { lapsed: [ip("203.0.113.1")].into(), ..lapsed.named("d") });
+    world.objects.insert(key("d"), lapsed.named("d").wiped(&["203.0.113.1"], false));
     assert_eq!(world.restart(), ["c: released 198.51.100.1", "d: released 203.0.113.1"]);
     assert_eq!(world.memory(), []);
 }

@@ -112,7 +112,7 @@ fn who_wants_its_address_back_before_it_is_let_go_has_it() {
 #[test]
 fn of_two_addresses_that_are_leaving_one_of_each_family_is_taken_back_the_shown_one_first() {
     let malformed = |mut service: Service| {
-        service.request = Request { malformed: Some("what is this".into()), ..Request::default() }.boxed();
+        service.rare = Request { malformed: Some("what is this".into()), ..Request::default() }.boxed();
         service
     };
     let both = |four: &str| of_both(RequireDualStack, "a").asks(None, &[four]);

@@ -83,7 +83,7 @@ fn a_request_that_cannot_be_understood_is_refused_in_its_own_words() {
     let mut world = World::new(DUAL);
     let mut malformed = service("a");
     let words = "landfall.dev/addresses: \"x\" is no address";
-    malformed.request = Request { malformed: Some(words.into()), ..Request::default() }.boxed();
+    malformed.rare = Request { malformed: Some(words.into()), ..Request::default() }.boxed();
     let decided = world.allocator.apply(seen(malformed), world.now);
     let [Decision::Refuse { refusal, .. }] = &decided[..] else { panic!("{decided:?}") };
     assert!(refusal.to_string().contains("\"x\" is no address"), "{refusal}");

@@ -108,7 +108,10 @@ fn what_was_adopted_or_has_left_three_addresses_stays_where_it_is_after_a_restar
     assert_eq!(world.restart(), NONE);
     // Also where the foreign host comes later, and where somebody has wiped our word of it.
     in_use(&mut world, &[]);
-    let wiped = world.edit("a", |a| Service { settled: false, ..a });
+    let wiped = world.edit("a", |mut a| {
+        a.settle(false);
+        a
+    });
     assert_eq!(wiped, ["a: 198.51.100.1 of a"]);
     world.restart();
     assert_eq!(in_use(&mut world, &all[..1]), ["a: 198.51.100.1 of a, kept: AddressConflict"]);

@@ -257,7 +257,7 @@ fn a_sharing_key_that_cannot_be_understood_takes_no_address_away() {
     world.put(service("b").shares("k", &[443]));
     let malformed = |b: Service| {
         let request = Request { malformed: Some("two keys".into()), ..Request::default() };
-        Service { request: Some(request.into()), ..b.shares("l", &[443]) }
+        Service { rare: request.boxed(), ..b.shares("l", &[443]) }
     };
     assert_eq!(world.edit("b", malformed), ["b: 198.51.100.1 of a, kept: MalformedRequest"]);
     let clashing = |b: Service| b.shares("l", &[80]);
@@ -265,7 +265,7 @@ fn a_sharing_key_that_cannot_be_understood_takes_no_address_away() {
         world.edit("b", clashing),
         ["b: lost: SharingPortConflict", "b: released 198.51.100.1", "b: refused: MalformedRequest"]
     );
-    let mended = |b: Service| Service { request: None, ..b.shares("k", &[443]) };
+    let mended = |b: Service| Service { rare: None, ..b.shares("k", &[443]) };
     assert_eq!(world.edit("b", mended), ["b: 198.51.100.1 of a"]);
 }
 
