@@ -67,14 +67,16 @@ pub struct Queue<K> {
 
 #[derive(Debug, Default)]
 struct Entry {
-    /// Its place in `ready`.
+    /// Its place in `ready`, or in `urgent`.
     place: Option<(Duration, u64)>,
     /// The number of its flight.
     flying: Option<u64>,
     /// It was wanted again while it flew.
     again: bool,
-    /// It goes before those that arrived earlier, until it has been written.
+    /// It goes before those that arrived earlier, until a write that began later has succeeded.
     urgent: bool,
+    /// It was urgent already when it was let go.
+    flies_urgent: bool,
     not_before: Duration,
     /// `not_before` is only for want of a newer object.
     soft: bool,
@@ -166,6 +168,7 @@ impl<K: Ord + Clone> Queue<K> {
         let number = self.departures;
         if let Some(entry) = self.entries.get_mut(&key) {
             (entry.place, entry.flying, entry.again) = (None, Some(number), false);
+            entry.flies_urgent = std::mem::take(&mut entry.urgent);
             self.flying += 1;
         }
         Some(Flight { key, number })
@@ -189,9 +192,7 @@ impl<K: Ord + Clone> Queue<K> {
         if !matches!(outcome, Outcome::Failed) {
             entry.failures = 0;
         }
-        if matches!(outcome, Outcome::Unneeded | Outcome::Written) {
-            entry.urgent = false;
-        }
+        entry.urgent |= entry.flies_urgent && !matches!(outcome, Outcome::Unneeded | Outcome::Written);
         match outcome {
             Outcome::Unneeded => {}
             Outcome::Written => {
@@ -301,6 +302,16 @@ mod tests {
         let a = fly(&mut queue, "a", ms(0));
         queue.done(&a, Outcome::Written, ms(500));
         fly(&mut queue, "b", ms(500));
+    }
+
+    #[test]
+    fn what_becomes_urgent_while_it_is_written_goes_first_afterwards() {
+        let mut queue = queue(1, &["a", "b"]);
+        let a = fly(&mut queue, "a", ms(0));
+        queue.push(&"a", true);
+        queue.hurry(&"a");
+        queue.done(&a, Outcome::Written, ms(1));
+        fly(&mut queue, "a", ms(1));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub enum Traffic {
 }
 
 impl Traffic {
-    /// In the order in which they are read.
+    /// In the order in which one of them is looked for first.
     pub const ALL: [Self; 4] = [Self::Heartbeat, Self::Datagram, Self::Arp, Self::Ndp];
 
     /// Whether it comes from a speaker, if nobody forged it; else it is a question, or a word about an address.

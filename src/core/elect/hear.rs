@@ -2,7 +2,7 @@
 
 use super::{
     Duty, Election, Ignored, MOST_FOREIGN_CLAIMS, MOST_FOREIGN_VIPS, Mine, Register, Released, hash,
-    peers::{News, Order, Way},
+    peers::{News, Order, Peer, Way},
 };
 use crate::wire::heartbeat::{Claim, Frame, Holder, Kind, SpeakerId, State};
 use std::{cmp::Ordering, collections::BTreeSet, net::IpAddr, time::Duration};
@@ -19,8 +19,8 @@ impl Election {
         if sender.speaker == self.id {
             return Err(if frame.boot == self.identity.boot { Ignored::Echo } else { Ignored::Namesake });
         }
-        if self.prove(sender, &frame, way)? == Order::Overtaken {
-            self.overtaken(sender, &frame);
+        if let Order::Overtaken(since) = self.prove(sender, &frame, way)? {
+            self.overtaken(sender, &frame, self.now.mono.saturating_sub(since));
             return Ok(());
         }
         let is_replaced = self.peers.get(sender.speaker).is_some_and(|peer| peer.boot != sender.boot);
@@ -55,12 +55,14 @@ impl Election {
         Ok(())
     }
 
-    /// A newer frame of the sender's came before this one: that one told how its sender is. What only this one says counts:
-    /// whom it hears, what it asks, and its claims, but for those that its sender itself has taken back since.
-    fn overtaken(&mut self, sender: Holder, frame: &Frame) {
-        let late = self.peers.note(sender.speaker, frame.counter, self.now.mono);
+    /// A newer frame of the sender's came before this one, `late` ago: that one told how its sender is. What only this one says
+    /// counts: whom it hears, what it asks, and its claims, unless all that its sender claims by now is known without them, or
+    /// that one itself is known to have said something greater.
+    fn overtaken(&mut self, sender: Holder, frame: &Frame, late: Duration) {
+        self.peers.note(sender.speaker, frame.counter, self.now.mono);
         self.witnessed(frame, late);
-        for claim in &frame.claims {
+        let is_known = self.peers.get(sender.speaker).is_some_and(Peer::in_step);
+        for claim in frame.claims.iter().filter(|claim| claim.of.is_some() || !is_known) {
             let word = Register::of(claim, sender);
             let known = self.vips.get(&claim.vip).and_then(|vip| vip.register);
             if known.is_none_or(|known| known <= word || known.holder != word.holder) {
@@ -99,7 +101,7 @@ impl Election {
             self.proofs.accept(sender.speaker);
         }
         let is_asked = self.proofs.for_me(frame).is_some_and(|echo| echo.wanted);
-        let is_welcome = is_proven || self.peers.has_room();
+        let is_welcome = is_proven || self.peers.has_room() || self.peers.get(sender.speaker).is_some();
         if is_welcome
             && (!is_proven || is_asked)
             && self.proofs.owe(sender.speaker, frame, !is_proven, &self.timing, now)

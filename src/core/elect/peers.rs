@@ -101,8 +101,8 @@ pub(super) struct Peer {
 pub(super) enum Order {
     /// After all that came before.
     Newest,
-    /// A newer one came before it.
-    Overtaken,
+    /// A newer one came before it, the first at this time.
+    Overtaken(Duration),
 }
 
 /// What a frame made of its sender.
@@ -196,7 +196,7 @@ impl Peer {
 #[derive(Debug, Default)]
 pub(super) struct Peers {
     peers: BTreeMap<SpeakerId, Peer>,
-    /// Who was heard when: the last [`SAID`] frames.
+    /// Who was heard when, in the last frames: [`SAID`], and all of the last [`SAID_FOR`] up to [`MOST_SAID`].
     said: VecDeque<(Duration, SpeakerId)>,
     /// How late this speaker's own timers have been.
     late: Duration,
@@ -278,21 +278,21 @@ impl Peers {
         }
         let place = peer.frames.place(counter, now);
         // The copy that went the other way, or one that it overtook.
-        if matches!(place, Place::Again | Place::Overtaken) && way == Way::Direct {
+        if matches!(place, Place::Again | Place::Overtaken { .. }) && way == Way::Direct {
             peer.direct = Some(now);
         }
         match place {
             Place::Newest => Ok(Order::Newest),
-            Place::Overtaken => Ok(Order::Overtaken),
+            Place::Overtaken { since } => Ok(Order::Overtaken(since)),
             Place::Again | Place::Old => Err(Ignored::OldCounter),
         }
     }
 
-    /// Takes note of a frame of `id`'s that was overtaken: it is not to come again. How long ago the newest one came.
-    pub fn note(&mut self, id: SpeakerId, counter: u64, now: Duration) -> Duration {
-        let Some(peer) = self.peers.get_mut(&id) else { return Duration::ZERO };
-        peer.frames.note(counter, now);
-        peer.heard.map_or(Duration::ZERO, |heard| now.saturating_sub(heard))
+    /// Takes note of a frame of `id`'s that was overtaken: it is not to come again.
+    pub fn note(&mut self, id: SpeakerId, counter: u64, now: Duration) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.frames.note(counter, now);
+        }
     }
 
     /// Whether frames of that run have come directly of late.

@@ -16,8 +16,11 @@ const LATE: Duration = Duration::from_millis(500);
 pub(super) enum Place {
     /// After all of them.
     Newest,
-    /// A newer one came a moment ago.
-    Overtaken,
+    /// A newer one came a moment ago,
+    Overtaken {
+        /// the first at this time.
+        since: Duration,
+    },
     /// The newest itself, once more.
     Again,
     /// It came before, or should have long ago.
@@ -42,8 +45,8 @@ impl Window {
         if counter >= self.newest {
             return if counter > self.newest { Place::Newest } else { Place::Again };
         }
-        let seen = self.missing.binary_search_by_key(&counter, |(missing, _)| *missing).map(|at| self.missing[at].1);
-        if seen.is_ok_and(|seen| now <= seen + LATE) { Place::Overtaken } else { Place::Old }
+        let missing = self.missing.binary_search_by_key(&counter, |(missing, _)| *missing).map(|at| self.missing[at].1);
+        missing.ok().filter(|since| now <= *since + LATE).map_or(Place::Old, |since| Place::Overtaken { since })
     }
 
     /// That frame has come.
@@ -76,16 +79,16 @@ mod tests {
             (0, 99, Place::Old), // before the first
             (0, 100, Place::Again),
             (1, 103, Place::Newest),
-            (2, 102, Place::Overtaken),
+            (2, 102, Place::Overtaken { since: ms(1) }),
             (2, 102, Place::Old),
-            (501, 101, Place::Overtaken),
+            (501, 101, Place::Overtaken { since: ms(1) }),
             (600, 106, Place::Newest),
             (900, 108, Place::Newest),
             (1_101, 104, Place::Old), // too late
-            (1_101, 107, Place::Overtaken),
+            (1_101, 107, Place::Overtaken { since: ms(900) }),
             (1_200, 200, Place::Newest),
             (1_201, 135, Place::Old), // too far back
-            (1_201, 136, Place::Overtaken),
+            (1_201, 136, Place::Overtaken { since: ms(1_200) }),
             (1_202, u64::MAX, Place::Newest),
             (1_203, 0, Place::Old),
         ] {
@@ -111,7 +114,7 @@ mod tests {
                 let is_far_back = counter + MISSING < newest;
                 let expected = !came.contains_key(&counter) && counter > first && !is_late && !is_far_back;
                 let place = window.place(counter, now);
-                prop_assert_eq!(matches!(place, Place::Newest | Place::Overtaken), expected, "{} in {:?}", counter, came);
+                prop_assert_eq!(matches!(place, Place::Newest | Place::Overtaken { .. }), expected, "{} in {:?}", counter, came);
                 if expected {
                     window.note(counter, now);
                     came.insert(counter, now);

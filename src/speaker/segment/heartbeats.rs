@@ -21,13 +21,14 @@ impl Segment {
                 let (boot, counter) = (frame.boot, frame.counter);
                 let namesake = self.is_namesake(&frame).then_some(Change::Namesake { boot, counter });
                 let sender = Holder { speaker: hash::speaker_id(&frame.speaker), boot };
+                // Also one that cannot show yet that it is new, and never will where it does not hear us: it is no foreign host.
+                if frame.cluster == self.membership.identity.cluster {
+                    self.watch.hear_speaker(mac, now.mono);
+                }
                 let changes = self.elect(input(frame), now);
-                // Whose address it is tells a new frame alone: anybody can send an old one again.
+                // Whom a plain question is sent to tells a new frame alone: anybody can send an old one again.
                 if self.election.has_just_heard(sender) {
                     self.stations.learn(sender.speaker, mac);
-                    self.watch.hear_speaker(mac, now.mono);
-                } else if namesake.is_some() {
-                    self.watch.hear_speaker(mac, now.mono);
                 }
                 changes.into_iter().chain(namesake).collect()
             }

@@ -74,22 +74,32 @@ fn a_claim_is_repeated_as_its_holders_whoever_that_is() {
 
 #[test]
 fn a_claim_counts_once_also_when_its_frame_was_overtaken() {
-    let claim = |epoch, state| vec![Claim { vip: VIP, epoch, after: 0, firm: true, state, of: None }];
+    let claim = |epoch, state| Claim { vip: VIP, epoch, after: 0, firm: true, state, of: None };
     let (held, vacant) = (claim(5, State::Held), claim(6, State::Vacant));
-    let told = |frames: Vec<(u64, Kind, Vec<Claim>)>| {
+    let anothers = Claim { of: Some(Holder { speaker: id("d"), boot: 1 }), ..claim(7, State::Held) };
+    let (holds, holds_nothing) = (hash::digest(&held), 0);
+    // Frames of b's: counter, all that it claims by then, what it says.
+    let told = |frames: &[(u64, u64, &[Claim])]| {
         let mut segment = Segment::new(&["a"]);
-        for (counter, kind, claims) in frames {
-            segment.tell("a", frame("b", counter, kind, claims));
+        for (counter, digest, claims) in frames {
+            let Input::Frame(said) = frame("b", *counter, Kind::Beat, claims.to_vec()) else { unreachable!() };
+            segment.tell("a", Input::Frame(Frame { digest: *digest, ..said }));
         }
         let known = segment.speakers["a"].peers().map(|peer| peer.claims).sum::<usize>();
         (known, segment.speakers["a"].ignored().get(&Ignored::OldCounter).copied().unwrap_or_default())
     };
-    let question = Kind::Ask { suspect: id("c") };
-    let (beat, first) = (Kind::Beat, (1, Kind::Beat, Vec::new()));
-    assert_eq!(told(vec![first.clone(), (3, question, Vec::new()), (2, beat, held.clone())]), (1, 0));
-    assert_eq!(told(vec![first.clone(), (2, question, Vec::new()), (2, beat, held.clone())]), (0, 1), "twice");
-    assert_eq!(told(vec![first.clone(), (3, beat, vacant), (2, beat, held.clone())]), (0, 0), "a newer word stands");
-    assert_eq!(told(vec![(2, beat, Vec::new()), (1, beat, held)]), (0, 1), "sent before the first one heard");
+    let first = (1, holds_nothing, &[][..]);
+    let late = (2, holds, &[held][..]);
+    assert_eq!(told(&[first, (3, holds, &[]), late]), (1, 0));
+    assert_eq!(told(&[first, (3, holds, &[anothers]), late]), (1, 0), "a lesser one as well");
+    assert_eq!(told(&[first, (2, holds, &[]), late]), (0, 1), "twice");
+    assert_eq!(told(&[first, (3, holds_nothing, &[vacant]), late]), (0, 0), "a newer word stands");
+    assert_eq!(
+        told(&[first, (3, holds_nothing, &[vacant, anothers]), late]),
+        (0, 0),
+        "also where another has claimed since"
+    );
+    assert_eq!(told(&[(2, holds_nothing, &[]), (1, holds, &[held])]), (0, 1), "sent before the first one heard");
 }
 
 #[test]
@@ -101,6 +111,7 @@ fn a_frame_that_was_overtaken_is_answered_and_tells_whom_its_sender_hears_and_no
         segment.tell("a", frame("b", counter, Kind::Beat, Vec::new()));
     }
     segment.run(ms(30));
+    segment.tell("a", frame("b", 4, Kind::Beat, Vec::new()));
     let Input::Frame(question) = frame("b", 2, Kind::Ask { suspect: id("a") }, Vec::new()) else { unreachable!() };
     let heard = vec![Heard { speaker: id("c"), age: ms(0) }];
     segment.run(ms(400));
@@ -108,7 +119,7 @@ fn a_frame_that_was_overtaken_is_answered_and_tells_whom_its_sender_hears_and_no
     segment.tell("a", Input::Frame(Frame { draining: true, heard, ..question }));
     assert_eq!(segment.said.len(), before + 1, "it answers");
     assert!(segment.speakers["a"].peers().all(|peer| !peer.draining));
-    // It came 430 ms after the newer one, so it says that c was heard as long ago: without that word c died at 25 s.
+    // It came 430 ms after the first newer one, so it says that c was heard as long ago: without that word c died at 25 s.
     segment.run(ms(25_000 - 430 - 1));
     let life = |name| segment.speakers["a"].peers.get(id(name)).unwrap().life;
     assert_eq!(life("c"), Life::Alive);
