@@ -429,7 +429,8 @@ impl Peers {
             match asked {
                 Some(asked) if asked < timing.asks => {
                     let last = asked + 1 == timing.asks;
-                    let wait = timing.ask + if last { peer.slack(timing, self.late) } else { Duration::ZERO };
+                    // How late the suspect is counts. Not how late this speaker is: what has arrived it reads before its timers run.
+                    let wait = timing.ask + if last { peer.slack(timing, Duration::ZERO) } else { Duration::ZERO };
                     if asked == 0 {
                         peer.suspected = Some(now);
                     }
