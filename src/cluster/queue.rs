@@ -162,8 +162,7 @@ impl<K: Ord + Clone> Queue<K> {
             return None;
         }
         let is_due = |waiting: &Waiting<K>| waiting.first().is_some_and(|(at, ..)| *at <= now);
-        let waiting = if is_due(&self.urgent) { &mut self.urgent } else { &mut self.ready };
-        let (.., key) = if is_due(waiting) { waiting.pop_first()? } else { return None };
+        let (.., key) = [&mut self.urgent, &mut self.ready].into_iter().find(|it| is_due(it))?.pop_first()?;
         self.departures += 1;
         let number = self.departures;
         if let Some(entry) = self.entries.get_mut(&key) {

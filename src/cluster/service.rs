@@ -228,9 +228,9 @@ impl Announced {
     }
 }
 
-/// A bit for each of the addresses that have been announced.
+/// A bit for each of the addresses that have been announced, below the one that has another meaning.
 fn announced_bits(addresses: &[IpAddr], announced: &[IpAddr]) -> u8 {
-    let bits = addresses.iter().take(7).enumerate();
+    let bits = addresses.iter().take(alloc::Service::SETTLED.trailing_zeros() as usize).enumerate();
     bits.fold(0, |bits, (bit, address)| bits | u8::from(announced.contains(address)) << bit)
 }
 
