@@ -15,7 +15,7 @@ use crate::cluster::{
 use anyhow::Context;
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ObjectReference};
-use kube::{Api, Client, Resource};
+use kube::{Api, Client};
 use landfall_core::config::{self, Config};
 use serde_json::json;
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -30,13 +30,30 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 /// The user's ConfigMap.
 struct Edited {
-    about: ObjectReference,
+    uid: Option<String>,
     text: Option<String>,
 }
 
 impl Edited {
     fn new(map: ConfigMap) -> Self {
-        Self { about: map.object_ref(&()), text: map.data.unwrap_or_default().remove(names::CONFIG_KEY) }
+        Self { uid: map.metadata.uid, text: map.data.unwrap_or_default().remove(names::CONFIG_KEY) }
+    }
+}
+
+/// Where what is to be said of the ConfigMap goes, and what it is about: with the UID, once that is known.
+pub struct Told<'a> {
+    pub about: &'a Sender<ObjectReference>,
+    pub teller: &'a Teller,
+}
+
+/// Before its UID is known.
+pub fn about(namespace: &str) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".into()),
+        kind: Some("ConfigMap".into()),
+        namespace: Some(namespace.into()),
+        name: Some(names::CONFIG.into()),
+        ..ObjectReference::default()
     }
 }
 
@@ -45,13 +62,13 @@ pub async fn follow(
     client: Client,
     namespace: &str,
     tenure: Tenure,
-    teller: Teller,
+    told: Told<'_>,
     effect: Sender<Option<Arc<Config>>>,
 ) {
     let mut desk = Desk {
         api: Api::namespaced(client.clone(), namespace),
         tenure,
-        teller,
+        told,
         effect,
         stored: Accepted::default(),
         version: None,
@@ -90,10 +107,10 @@ pub async fn follow(
     }
 }
 
-struct Desk {
+struct Desk<'a> {
     api: Api<ConfigMap>,
     tenure: Tenure,
-    teller: Teller,
+    told: Told<'a>,
     effect: Sender<Option<Arc<Config>>>,
     /// What the API server has, or is to have.
     stored: Accepted,
@@ -105,7 +122,7 @@ struct Desk {
     refused: bool,
 }
 
-impl Desk {
+impl Desk<'_> {
     /// Stores the cluster's id where it is missing.
     async fn identify(&mut self, client: &Client) {
         let system: Api<Namespace> = Api::all(client.clone());
@@ -128,7 +145,8 @@ impl Desk {
         }
     }
 
-    async fn edited(&mut self, Edited { about, text }: Edited) {
+    async fn edited(&mut self, Edited { uid, text }: Edited) {
+        self.told.about.send_modify(|about| about.uid = uid);
         if self.seen.as_ref() == Some(&text) {
             return;
         }
@@ -141,7 +159,7 @@ impl Desk {
             (Ok(parsed), Some(text)) => {
                 for warning in &parsed.warnings {
                     warn!("configuration: {warning}");
-                    self.tell(&about, Severity::Warning, "ConfigurationWarning", warning.to_string());
+                    self.tell(Severity::Warning, "ConfigurationWarning", warning.to_string());
                 }
                 let summary = parsed.config.summary();
                 let is_new = self.stored.config.as_ref() != Some(&text);
@@ -150,7 +168,7 @@ impl Desk {
                 }
                 // The way back from a refused edit is no change, but it is news.
                 if std::mem::take(&mut self.refused) || is_new {
-                    self.tell(&about, Severity::Normal, "ConfigurationAccepted", format!("in effect, {summary}"));
+                    self.tell(Severity::Normal, "ConfigurationAccepted", format!("in effect, {summary}"));
                 }
                 info!("configuration accepted, {summary}");
                 self.effect.send_replace(Some(Arc::new(parsed.config)));
@@ -158,7 +176,7 @@ impl Desk {
             (Err(errors), _) => {
                 error!("configuration refused, the accepted one stays in effect: {errors}");
                 self.refused = true;
-                self.tell(&about, Severity::Warning, "ConfigurationRefused", errors);
+                self.tell(Severity::Warning, "ConfigurationRefused", errors);
             }
             (Ok(_), None) => {}
         }
@@ -213,7 +231,8 @@ impl Desk {
         }
     }
 
-    fn tell(&self, about: &ObjectReference, severity: Severity, reason: &'static str, note: String) {
-        self.teller.tell(about.clone(), Telling { severity, reason, note });
+    fn tell(&self, severity: Severity, reason: &'static str, note: String) {
+        let about = self.told.about.borrow().clone();
+        self.told.teller.tell(about, Telling { severity, reason, note });
     }
 }

@@ -52,6 +52,8 @@ pub struct Leader<'a> {
     pub class: Option<String>,
     /// Where Events go.
     pub teller: Teller,
+    /// The user's ConfigMap, for the Events about it: `kubectl describe` finds them by its UID, once that is known.
+    pub configuration: Sender<ObjectReference>,
     /// Where it says what can be counted.
     pub figures: Sender<Published>,
     /// How its writes end.
@@ -71,7 +73,8 @@ impl Leader<'_> {
     /// Leads until `shutdown`. State is rebuilt from a list that is newer than the start of the term.
     pub async fn lead(&self, tenure: Tenure, shutdown: &CancellationToken) {
         let (effect, mut configs) = channel(None);
-        let follow = config::follow(self.client.clone(), self.namespace, tenure.clone(), self.teller.clone(), effect);
+        let told = config::Told { about: &self.configuration, teller: &self.teller };
+        let follow = config::follow(self.client.clone(), self.namespace, tenure.clone(), told, effect);
         let mut follow = pin!(follow.fuse());
         let tell = |telling| self.tell(About::Configuration, telling);
         let mut keys = pin!(keys::keep(self.client.clone(), self.namespace, tenure.clone(), tell).fuse());
@@ -159,13 +162,7 @@ impl Leader<'_> {
             }
             About::Configuration => {
                 warn!("{}: {}", telling.reason, telling.note);
-                ObjectReference {
-                    api_version: Some("v1".into()),
-                    kind: Some("ConfigMap".into()),
-                    namespace: Some(self.namespace.into()),
-                    name: Some(names::CONFIG.into()),
-                    ..ObjectReference::default()
-                }
+                self.configuration.borrow().clone()
             }
             About::Node(node) => {
                 info!(node, "{}: {}", telling.reason, telling.note);

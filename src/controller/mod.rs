@@ -65,7 +65,8 @@ pub async fn run(args: ControllerArgs, shutdown: CancellationToken) -> anyhow::R
     args.metrics.serve(latest).await?;
     let duration = Duration::from_secs(args.lease_duration.into());
     let elector = Elector::new(lease_client, &args.namespace, names::LEASE, identity, duration);
-    let leader = Leader { client, namespace: &args.namespace, class: args.lb_class, teller, figures, writes };
+    let (namespace, configuration) = (&args.namespace, watch::Sender::new(config::about(&args.namespace)));
+    let leader = Leader { client, namespace, class: args.lb_class, teller, configuration, figures, writes };
     while !shutdown.is_cancelled() {
         elector.lead(&shutdown, async |tenure| leader.lead(tenure, &shutdown).await).await;
     }

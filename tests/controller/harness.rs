@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 
 /// Long enough for anything that is going to happen.
-pub const SOON: Duration = Duration::from_secs(20);
+pub const SOON: Duration = Duration::from_secs(30);
 
 /// An address range for IPv4, one for IPv6; what is released is to be had at once.
 pub const CONFIG: &str = "pools:\n- name: default\n  addresses: [198.51.100.100-198.51.100.103, 2001:db8::100/126]\n\
@@ -83,13 +83,16 @@ impl Cluster {
         })
     }
 
-    /// Waits for an Event with this reason on the object, and gives its note.
+    /// Waits for an Event with this reason on the object, and gives its note. It has the object's UID: `kubectl describe` looks for
+    /// that alone.
     pub fn expect_event(&self, namespace: &str, object: &str, reason: &str) -> Result<String> {
         wait_for(&format!("an Event {reason} on {object}"), SOON, || {
             let events = self.sandbox.get(&["events.events.k8s.io", "-n", namespace])?;
             let mut events = events["items"].as_array().into_iter().flatten();
             let found = events.find(|event| event["regarding"]["name"] == object && event["reason"] == reason);
-            Ok(found.context("none yet")?["note"].as_str().unwrap_or_default().to_owned())
+            let found = found.context("none yet")?;
+            ensure!(found["regarding"]["uid"].is_string(), "nobody finds {found:#}");
+            Ok(found["note"].as_str().unwrap_or_default().to_owned())
         })
     }
 }
