@@ -7,9 +7,9 @@ SHELL := bash
 
 CACHE := $(or $(LANDFALL_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/landfall)
 DENY_VERSION := 0.19.6
-DENY := $(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny
+DENY = "$(CACHE)/cargo-deny-$(DENY_VERSION)/bin/cargo-deny"
 FUZZ_VERSION := 0.13.2
-FUZZ := $(CACHE)/cargo-fuzz-$(FUZZ_VERSION)/bin/cargo-fuzz
+FUZZ = "$(CACHE)/cargo-fuzz-$(FUZZ_VERSION)/bin/cargo-fuzz"
 CARGO ?= cargo
 # The kind cluster: nftables (both families) or ipv4-iptables.
 export KIND ?= nftables
@@ -17,14 +17,16 @@ export KIND ?= nftables
 ARCH ?= amd64
 # Runs what cargo built under root, with the tools' folder told to it.
 AS_ROOT = --config "target.'cfg(all())'.runner=['$(CURDIR)/tests/sandbox/as-root']"
-# A program of cargo's, by name and version, into the cache.
+# A program of cargo's, by name and version, into the cache, unless it is there; it works for seconds, so it is not optimised.
+QUICKLY = CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 define install
-	CARGO_TARGET_DIR=$(CACHE)/$(1)-target $(CARGO) install $(1) --locked --version $(2) --root $(CACHE)/$(1)-$(2)
-	rm -rf $(CACHE)/$(1)-target
+	@[ -x "$(CACHE)/$(1)-$(2)/bin/$(1)" ] || { \
+	CARGO_TARGET_DIR="$(CACHE)/$(1)-target" $(QUICKLY) $(CARGO) install $(1) --locked --version $(2) --root "$(CACHE)/$(1)-$(2)"; \
+	rm -rf "$(CACHE)/$(1)-target"; }
 endef
 TOOLS = LANDFALL_TOOLS="$$(tests/tools/install.sh)"
 
-.PHONY: help demo test test-unit test-fuzz test-net test-cluster test-oldest soak bench image image-reproducible lint fmt clippy deny advisories preflight preflight-image tools kind kind-e2e kind-upstream kind-down clean
+.PHONY: help demo test test-unit test-fuzz test-net test-cluster test-oldest soak bench image image-reproducible lint fmt clippy deny advisories cargo-deny cargo-fuzz preflight preflight-image tools kind kind-e2e kind-upstream kind-down clean
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -42,7 +44,7 @@ test-unit: ## the tests that need no privilege
 	$(CARGO) test --locked --package landfall --lib --bins
 	tests/kind/lab-test
 
-test-fuzz: $(FUZZ) ## what anybody may send or write, fuzzed for ten seconds each; FUZZ_SECONDS=600, FUZZ_TARGETS=frame
+test-fuzz: cargo-fuzz ## what anybody may send or write, fuzzed for ten seconds each; FUZZ_SECONDS=600, FUZZ_TARGETS=frame
 	tests/fuzz/run $(FUZZ) $(or $(FUZZ_SECONDS),10) $(FUZZ_TARGETS)
 
 test-net: ## the tests in network namespaces
@@ -80,16 +82,16 @@ fmt:
 clippy:
 	$(CARGO) clippy --locked --workspace --all-targets -- --deny warnings
 
-deny: $(DENY)
+deny: cargo-deny
 	$(DENY) --locked check bans licenses sources
 
-advisories: $(DENY) ## known vulnerabilities of the dependencies (needs the internet)
+advisories: cargo-deny ## known vulnerabilities of the dependencies (needs the internet)
 	$(DENY) --locked check advisories
 
-$(DENY):
+cargo-deny:
 	$(call install,cargo-deny,$(DENY_VERSION))
 
-$(FUZZ):
+cargo-fuzz:
 	$(call install,cargo-fuzz,$(FUZZ_VERSION))
 
 kind: preflight-image ## a real kind cluster to work in, with Landfall's image loaded; KIND=ipv4-iptables for the other variant

@@ -63,10 +63,12 @@ elif [ ${#packages[@]} -gt 0 ]; then
 fi
 
 # --- Rust: rustup takes the toolchain from rust-toolchain.toml.
-command -v cargo >/dev/null || lacks "cargo: install rustup, https://rustup.rs"
+at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n1)" = "$2" ]; }
+rust=$(sed -n 's/^channel = "\(.*\)"/\1/p' "$root/rust-toolchain.toml")
+cargo=$(cd "$root" && cargo --version 2>/dev/null | cut -d' ' -f2)
+at_least "${cargo:-0}" "$rust" || lacks "Rust $rust, by rustup (here: ${cargo:-none}): https://rustup.rs"
 
 # --- Go, for Kubernetes' own programs; not where all of them are built already.
-at_least() { [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n1)" = "$2" ]; }
 version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed 's/^go//; s/[^0-9.].*//')
 "$root/tests/tools/install.sh" --check ${1:+"$1"} >/dev/null || at_least "${version:-0}" 1.21 ||
     lacks "Go 1.26, or 1.21 and later, which fetches 1.26 by itself (here: ${version:-none}): https://go.dev/dl"

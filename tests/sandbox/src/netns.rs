@@ -102,7 +102,7 @@ impl Netns {
     }
 
     /// The same, for what only some kernels have.
-    pub(crate) fn sysctl_if_any(&self, values: &[(&str, &str)]) -> Result<()> {
+    pub fn sysctl_if_any(&self, values: &[(&str, &str)]) -> Result<()> {
         self.enter(|| {
             let present = values.iter().filter(|(path, _)| Path::new("/proc/sys/net").join(path).exists());
             present.into_iter().try_for_each(|(path, value)| self.set(path, value))

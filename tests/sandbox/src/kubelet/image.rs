@@ -129,7 +129,8 @@ fn nginx(container: &Container) -> Result<Vec<String>> {
     let file = folder.join("nginx.conf");
     fs::write(&file, configuration)?;
     let argument = |path: &Path| path.display().to_string();
-    Ok(vec!["nginx".into(), "-p".into(), argument(folder), "-e".into(), "stderr".into(), "-c".into(), argument(&file)])
+    // Without `-e`, which the nginx of Ubuntu 22.04 does not know.
+    Ok(vec!["nginx".into(), "-p".into(), argument(folder), "-c".into(), argument(&file)])
 }
 
 /// Traefik, as `tools/install.sh` builds it, with the Pod's own arguments.
