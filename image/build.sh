@@ -26,6 +26,6 @@ export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-0}
 
 out=$root/target/image/landfall-$version-$arch.tar
 mkdir -p "$(dirname "$out")"
-$cargo run --quiet --locked --release --package landfall-image -- "$out" "${IMAGE:-ghcr.io/landfall-dev/landfall:$version}" --arch "$arch" \
+$cargo run --quiet --locked --package landfall-image -- "$out" "${IMAGE:-ghcr.io/landfall-dev/landfall:$version}" --arch "$arch" \
     --user 65532:65532 --entrypoint /landfall "${labels[@]}" /landfall="$program"
 echo "$out"
