@@ -12,8 +12,8 @@ use std::{
 };
 
 /// As many as the pool has addresses: one that is lost leaves a Service without.
-const SERVICES: usize = 300;
-const CONFIG: &str = "pools: [{name: exact, addresses: [198.18.0.0-198.18.1.43]}]\nquarantine: 0s\nreuse: 0s\n";
+const SERVICES: usize = 600;
+const CONFIG: &str = "pools: [{name: exact, addresses: [198.18.0.0-198.18.2.87]}]\nquarantine: 0s\nreuse: 0s\n";
 const LONG: Duration = Duration::from_secs(90);
 /// An address may be shown by two Services for so long at most.
 const TWICE: Duration = Duration::from_secs(1);

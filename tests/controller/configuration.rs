@@ -27,7 +27,7 @@ fn a_bad_edit_changes_nothing() -> Result<()> {
     let system = cluster.sandbox.get(&["namespace", "kube-system"])?;
     assert_eq!(accepted["cluster"], system["metadata"]["uid"]);
 
-    controller.restart(Duration::from_secs(5))?;
+    controller.restart(SOON)?;
     cluster.service("later", json!({}), json!({}))?;
     cluster.expect("later", &["198.51.100.102"])?;
     assert_eq!(cluster.addresses("early")?, ["198.51.100.100"]);
@@ -104,7 +104,7 @@ fn an_address_that_an_edit_takes_from_its_pool_is_kept() -> Result<()> {
     cluster.configure("pools:\n- name: other\n  addresses: [198.51.100.120]\n")?;
     cluster.expect_event("default", "web", "AddressKept")?;
     cluster.expect("web", &["198.51.100.100"])?;
-    controller.restart(Duration::from_secs(5))?;
+    controller.restart(SOON)?;
     cluster.service("next", json!({}), json!({}))?;
     cluster.expect("next", &["198.51.100.120"])?;
     assert_eq!(cluster.addresses("web")?, ["198.51.100.100"]);

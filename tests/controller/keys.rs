@@ -25,7 +25,7 @@ fn the_key_is_made_once_and_again_as_it_was_where_somebody_deletes_it() -> Resul
     assert_eq!((key.len(), key.ends_with('=')), (44, true), "{key}");
     cluster.sandbox.kubectl(&["-n", "landfall-system", "delete", "secret", "landfall-heartbeat-keys"])?;
     assert_eq!(current(&cluster)?, key);
-    controller.restart(Duration::from_secs(5))?;
+    controller.restart(SOON)?;
     // The next term has begun once something is decided.
     cluster.configure(CONFIG)?;
     cluster.service("web", json!({}), json!({}))?;

@@ -22,11 +22,11 @@ fn the_controller_has_the_rights_that_it_uses() -> Result<()> {
     cluster.sandbox.kubectl(&["delete", "service", "web", "--timeout=20s"])?;
     cluster.expect_event("default", "web", "IPReleased")?;
     // The second start finds what the first has created.
-    controller.restart(Duration::from_secs(5))?;
+    controller.restart(SOON)?;
     cluster.service("web", json!({}), json!({}))?;
     cluster.expect("web", &["198.51.100.100"])?;
     controller.terminate()?;
-    controller.wait(Duration::from_secs(10))?;
+    controller.wait(SOON)?;
     let rights = cluster.sandbox.rights("landfall-system", "landfall-controller")?;
     assert!(!rights.granted.is_empty());
     assert!(rights.unused.is_empty(), "granted and never used: {:#?}", rights.unused);

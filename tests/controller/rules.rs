@@ -20,7 +20,7 @@ fn a_released_address_rests_and_is_remembered_over_a_restart() -> Result<()> {
         ensure!(text.starts_with("198.51.100.100 ") && text.ends_with(" default/web\n"), "{text}");
         Ok(())
     })?;
-    controller.restart(Duration::from_secs(5))?;
+    controller.restart(SOON)?;
     cluster.service("asks", json!({"landfall.dev/addresses": "198.51.100.100"}), json!({}))?;
     cluster.expect_reason("asks", "AddressResting")?;
     cluster.service("next", json!({}), json!({}))?;

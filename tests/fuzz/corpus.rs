@@ -1,5 +1,6 @@
 //! The rules of every fuzz target, for its seeds and what is near them: without libFuzzer, in every `cargo test`.
 
+use landfall_core::config;
 use landfall_fuzz::{TARGETS, Target};
 
 #[test]
@@ -11,6 +12,15 @@ fn seeds_keep_the_rules() {
             println!("{name}: {seed}");
             check(&octets);
         }
+    }
+}
+
+/// Else fuzzing would begin with texts that reach nothing.
+#[test]
+fn seeds_of_the_configuration_are_accepted_but_for_those_with_errors() {
+    for (seed, octets) in landfall_fuzz::config::seeds() {
+        let parsed = config::parse(std::str::from_utf8(&octets).unwrap());
+        assert_eq!(parsed.is_ok(), !["anchors", "overlap", "unknown"].contains(&&*seed), "{seed}: {parsed:?}");
     }
 }
 

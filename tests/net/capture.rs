@@ -61,13 +61,6 @@ impl Capture {
     }
 }
 
-impl Capture {
-    /// The frames since the last one that was asked for, as far as they have come.
-    pub fn so_far(&mut self) -> Vec<String> {
-        self.lines.try_iter().collect()
-    }
-}
-
 impl Drop for Capture {
     fn drop(&mut self) {
         _ = self.child.kill();

@@ -2,7 +2,7 @@
 
 use crate::{
     lan::{Host, LONG, Lan, NODE_MAC},
-    speaking::{Speaking, VIP, configuration, owns, service, speaking},
+    speaking::{Speaking, VIP, configuration, owner_of_two, owns, service, speaking},
 };
 use anyhow::{Result, ensure};
 use landfall::{
@@ -32,24 +32,11 @@ fn owner_and_other(judge: impl FnOnce(&Lan, (&mut Speaking, &Host, &str), (&mut 
     let lan = Lan::new();
     let hosts = [(&lan.node, "node"), (&lan.client, "client")];
     speaking(&[("n1", &lan.node), ("n2", &lan.client)], |speakers| {
-        for speaker in speakers.iter_mut() {
-            speaker.report_until("both hear each other", |record| {
-                record.interfaces.get("eth0").is_some_and(|eth0| eth0.peers.len() == 1)
-            });
-        }
+        let owner = owner_of_two(speakers);
+        let (mine, others) = (hosts[owner], hosts[1 - owner]);
         let [one, two] = speakers else { panic!("two speakers") };
-        // Either may be the owner, and before they heard each other it may have been both.
-        wait_for("one owner", LONG, || {
-            ensure!(one.is_owner() != two.is_owner(), "both or none");
-            Ok(())
-        })
-        .unwrap();
-        let ((one, at_one), (two, at_two)) = ((one, hosts[0]), (two, hosts[1]));
-        if one.is_owner() {
-            judge(&lan, (one, at_one.0, at_one.1), (two, at_two.0, at_two.1));
-        } else {
-            judge(&lan, (two, at_two.0, at_two.1), (one, at_one.0, at_one.1));
-        }
+        let (owner, other) = if owner == 0 { (one, two) } else { (two, one) };
+        judge(&lan, (owner, mine.0, mine.1), (other, others.0, others.1));
     });
 }
 
@@ -118,7 +105,9 @@ fn a_node_with_terminating_endpoints_answers_until_one_with_ready_ones_does() {
     owner_and_other(|_, (owner, ..), (other, ..)| {
         other.see([service(true), slice(None)]);
         owner.see([service(true), slice(Some(Usable::Terminating))]);
-        other.report_until("nothing that could answer", is_off);
+        other.report_until("nothing that could answer", |record| {
+            is_off(record) && record.unanswered.iter().any(|group| group.why.reason == "NoLocalEndpoint")
+        });
         assert!(owner.is_owner(), "it answers while nobody is better placed");
         other.see([slice(Some(Usable::Ready))]);
         other.report_until("the better placed has taken over", |record| owns(record, "eth0"));

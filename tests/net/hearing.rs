@@ -1,13 +1,11 @@
 //! Speakers that do not hear each other's heartbeats: what others, and plain ARP, tell of them.
 
 use crate::{
-    lan::{LONG, Lan, run},
-    speaking::{Speaking, speaking},
+    lan::{Lan, run},
+    speaking::{owner_of_two, speaking},
 };
-use anyhow::Context;
 use landfall::cluster::record::Record;
 use landfall_core::wire::datagram;
-use landfall_sandbox::wait_for;
 use std::time::{Duration, Instant};
 
 const THIRD_MAC: &str = "02:00:00:00:00:0c";
@@ -58,11 +56,7 @@ fn who_is_heard_by_a_third_alone_lives_and_is_told_to_be_unheard() {
 fn an_owner_that_is_not_heard_keeps_its_address_for_as_long_as_plain_answers_vouch_for_it() {
     let lan = Lan::new();
     speaking(&[("n1", &lan.node), ("n2", &lan.client)], |speakers| {
-        for (index, other) in [(0, "n2"), (1, "n1")] {
-            speakers[index].report_until("it hears the other", |record| living(record, "eth0").0 == [other]);
-        }
-        let owner = || speakers.iter().position(Speaking::is_owner).context("none yet");
-        let owner = wait_for("an owner", LONG, owner).unwrap();
+        let owner = owner_of_two(speakers);
         let cut_at = Instant::now();
         cut(&lan);
         speakers[1 - owner].report_within(VOUCHED, "it takes over once nothing else vouches", |record| {

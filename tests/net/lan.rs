@@ -12,7 +12,7 @@ use std::{
 pub const NODE_MAC: &str = "02:00:00:00:00:0a";
 pub const CLIENT_MAC: &str = "02:00:00:00:00:0b";
 /// Longer than anything here takes.
-pub const LONG: Duration = Duration::from_secs(10);
+pub const LONG: Duration = Duration::from_secs(30);
 
 /// A network namespace; it goes when this does, also in a panic.
 pub struct Host(Netns);

@@ -2,7 +2,7 @@
 
 use crate::{
     lan::{Lan, run},
-    speaking::{Speaking, keys, owns, speaking, speaking_with},
+    speaking::{keys, owner_of_two, owns, speaking, speaking_with},
 };
 use landfall::{cluster::record::Record, speaker::keys::Keyring};
 use landfall_core::wire::seal::Keys;
@@ -14,10 +14,6 @@ fn keyring(keys: Keys) -> Keyring {
 
 fn peers(record: &Record) -> &[String] {
     record.interfaces.get("eth0").map_or(&[], |eth0| &eth0.peers)
-}
-
-fn owners(speakers: &[Speaking]) -> usize {
-    speakers.iter().filter(|speaker| speaker.is_owner()).count()
 }
 
 /// Another cluster, or whoever forges: what such a host answers for is a foreign host's.
@@ -72,6 +68,6 @@ fn where_the_switch_drops_the_ethertype_one_answers_and_it_is_told() {
                 peers(record) == [other] && told.is_some_and(|why| why.message.contains(other))
             });
         }
-        assert_eq!(owners(speakers), 1);
+        owner_of_two(speakers);
     });
 }

@@ -2,6 +2,7 @@
 //! report is awaited.
 
 use crate::lan::{Host, LONG};
+use anyhow::anyhow;
 use landfall::{
     cluster::{Change, accepted::Accepted, node::Node, record::Record, service::Announced},
     speaker::{
@@ -15,6 +16,7 @@ use landfall_core::{
     config::Labels,
     wire::{datagram, heartbeat::SpeakerName, seal::Keys},
 };
+use landfall_sandbox::wait_for;
 use std::{net::IpAddr, sync::Arc, thread, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -53,6 +55,11 @@ impl Speaking {
         let found =
             runtime.block_on(async { tokio::time::timeout(time, reported.wait_for(|it| wanted(it))).await.is_ok() });
         assert!(found, "{what}: the last record is {:#?}", *self.reported.borrow());
+    }
+
+    /// Whether it hears one other on eth0 by this record.
+    fn hears_one(record: &Record) -> bool {
+        record.interfaces.get("eth0").is_some_and(|eth0| eth0.peers.len() == 1)
     }
 
     /// Whether it answers for [`VIP`] on eth0 by its last record.
@@ -106,6 +113,19 @@ pub fn desired(node: &str) -> Desired {
     inputs.desired().unwrap()
 }
 
+/// Waits until two speakers hear each other and one of them answers, and gives its place. Either may be it, and before they
+/// heard each other both may have been.
+pub fn owner_of_two(speakers: &mut [Speaking]) -> usize {
+    for speaker in speakers.iter_mut() {
+        speaker.report_until("both hear each other", Speaking::hears_one);
+    }
+    let owner = || {
+        let owners: Vec<usize> = (0..speakers.len()).filter(|place| speakers[*place].is_owner()).collect();
+        <[usize; 1]>::try_from(owners).map_err(|owners| anyhow!("{owners:?} answer"))
+    };
+    wait_for("one owner", LONG, owner).unwrap()[0]
+}
+
 /// Runs a speaker on each host, by its node's name, while `judge` looks on.
 pub fn speaking(hosts: &[(&str, &Host)], judge: impl FnOnce(&mut [Speaking])) {
     let keyring = Keyring { keys: Some(Arc::new(keys())), fault: None };
@@ -113,8 +133,20 @@ pub fn speaking(hosts: &[(&str, &Host)], judge: impl FnOnce(&mut [Speaking])) {
     speaking_with(&hosts, judge);
 }
 
-/// The same where each has keys of its own.
+/// One speaker, which knows this from the start, too.
+pub fn speaking_of(host: &Host, known: Vec<Seen>, judge: impl FnOnce(&mut Speaking)) {
+    let keyring = Keyring { keys: Some(Arc::new(keys())), fault: None };
+    start(&[("n1", host, keyring)], known, |speakers| judge(&mut speakers[0]));
+}
+
+/// The same as [`speaking`] where each has keys of its own.
 pub fn speaking_with(hosts: &[(&str, &Host, Keyring)], judge: impl FnOnce(&mut [Speaking])) {
+    start(hosts, Vec::new(), judge);
+}
+
+/// `known` is the first one's.
+fn start(hosts: &[(&str, &Host, Keyring)], known: Vec<Seen>, judge: impl FnOnce(&mut [Speaking])) {
+    let mut known = known.into_iter();
     let leave = CancellationToken::new();
     thread::scope(|scope| {
         // A judge that panics ends the speakers too.
@@ -138,9 +170,9 @@ pub fn speaking_with(hosts: &[(&str, &Host, Keyring)], judge: impl FnOnce(&mut [
                 figures,
                 leave: leave.clone(),
             };
-            scope.spawn(move || host.block_on(async move || run(setup).await.unwrap()));
             let mut speaking = Speaking { inputs: Inputs::default(), wanted, reported };
-            speaking.see(first(name));
+            speaking.see(first(name).into_iter().chain(known.by_ref()));
+            scope.spawn(move || host.block_on(async move || run(setup).await.unwrap()));
             speakers.push(speaking);
         }
         judge(&mut speakers);

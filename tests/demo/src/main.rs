@@ -131,7 +131,10 @@ fn pull_a_cable(sandbox: &Sandbox, show: &Show) -> Result<()> {
     let report = probe.stop()?;
     let next = self::owner(sandbox, vip)?;
     ensure!(next != owner, "{owner} still answers for {vip}");
+    hears(sandbox, &owner, &next, false)?;
     sandbox.node(&owner)?.plug_cable()?;
+    hears(sandbox, &owner, &next, true)?;
+    ensure!(self::owner(sandbox, vip)? == next, "{vip} has moved back");
     show.step(&format!(
         "{next} took over: {} ms of silence, {} of {} probes lost. The cable is in again, and nothing moves back",
         report.longest_silence.as_millis(),
@@ -139,6 +142,17 @@ fn pull_a_cable(sandbox: &Sandbox, show: &Show) -> Result<()> {
         report.sent
     ));
     Ok(())
+}
+
+/// Waits until the speaker of a node says that it hears another, or does not.
+fn hears(sandbox: &Sandbox, node: &str, other: &str, does: bool) -> Result<()> {
+    wait_for(&format!("{node} to hear {other}: {does}"), PATIENCE, || {
+        let record = sandbox.get(&["configmap", "-n", "landfall-speakers", node])?;
+        let record: Value = serde_json::from_str(record["data"]["status"].as_str().context("no record")?)?;
+        let peers = record["interfaces"]["eth0"]["peers"].as_array();
+        ensure!(peers.is_some_and(|peers| peers.iter().any(|peer| peer == other)) == does, "{record:#}");
+        Ok(())
+    })
 }
 
 /// The node whose interface the client's neighbour table has for `vip`, after asking.
