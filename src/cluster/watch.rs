@@ -24,11 +24,11 @@ use tracing::warn;
 /// Seconds until a quiet watch is begun anew; a silently dead one is noticed 5 s later.
 const WATCH_SECONDS: u32 = 60;
 
-/// Between two attempts where all fail: from this on, and as much again by chance
+/// Between two attempts where all fail: this at first,
 const RETRY: Duration = Duration::from_millis(800);
-/// up to this where a watch cannot be resumed; each list begins at the first pause again. kube's own 30 s would leave Services
-/// without an address for a minute after the API server is back: the last pause of its absence, and another one since it has
-/// forgotten where we were.
+/// and twice as long each time up to this, where a watch cannot be resumed; each longer by chance by up to as much again. Each list
+/// begins at the first pause again. kube's own 30 s would leave Services without an address for a minute after the API server is
+/// back: the last pause of its absence, and another one since it has forgotten where we were.
 const RETRY_AT_MOST: Duration = Duration::from_secs(3);
 
 fn backoff() -> impl Backoff {
