@@ -1,6 +1,6 @@
 //! What a Service's own status says that it holds: the only memory that outlives a restart.
 
-use super::{Refusal, Service, Stranger, contested, entry::Entry, held::Held, ledger::Ledger, plan};
+use super::{Refusal, Service, Stranger, entry::Entry, held::Held, ledger::Ledger, plan};
 use crate::addr::Family;
 
 /// Takes over what a Service's status claims, unless it holds something; what it has not let go it has back. Gives what of it is
@@ -14,7 +14,7 @@ pub(super) fn adopt(entry: &mut Entry, ledger: &mut Ledger) -> Option<Stranger> 
         Claim::Ours(..) if entry.take_back() => {}
         Claim::Ours(held, lost) => {
             if (entry.service.record.is_none() || entry.service.is_settled()) && !held.is_empty() {
-                contested::stay(entry);
+                entry.settle();
             }
             held.iter().for_each(|held| ledger.take(held, &entry.service.key));
             entry.adopt(held);

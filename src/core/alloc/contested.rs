@@ -14,8 +14,6 @@ use super::{
 use crate::config::Labels;
 use std::{collections::BTreeSet, net::IpAddr};
 
-/// A Service is moved no more often.
-const MOVES: u8 = 3;
 /// No more addresses of a pool are left to foreign hosts.
 const LEFT: usize = 10;
 
@@ -34,19 +32,9 @@ pub(super) fn leave(
     if other.hold.len() < plan.hold.len() {
         return plan;
     }
-    entry.moves += 1;
+    entry.move_once();
     left.insert(address);
     Plan { lost: Some(Refusal::Reserved { address, by }), ..other }
-}
-
-/// The Service has taken over addresses that it showed already: its clients know them, and it leaves none of them.
-pub(super) fn stay(entry: &mut Entry) {
-    entry.moves = MOVES;
-}
-
-/// Whether the Service stays where it is. That is said on its object, since a new leader would not know.
-pub(super) fn is_settled(entry: &Entry) -> bool {
-    entry.moves >= MOVES
 }
 
 /// The address that the Service may leave, and who has it.
@@ -58,7 +46,7 @@ fn contested(entry: &Entry, ledger: &Ledger, left: &BTreeSet<IpAddr>) -> Option<
             && ledger.tenants().others(address, &service.key).next().is_none()
             && count_left(address, ledger, left) < LEFT
     };
-    let held = entry.held().iter().filter(|_| !is_settled(entry));
+    let held = entry.held().iter().filter(|_| !entry.is_settled());
     let in_use = held.filter_map(|held| Some((held.address, ledger.reserve(held.address)?)));
     in_use
         .filter(|(address, by)| matches!(by, Reserve::InUse(_)) && may_leave(*address))

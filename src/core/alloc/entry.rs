@@ -4,12 +4,15 @@
 //! what the Service holds when somebody asks for it.
 
 use super::{
-    Decision, Few, Refusal, Service, Stranger, contested,
+    Decision, Few, Refusal, Service, Stranger,
     held::Held,
     waiting::{Ticket, Turn},
 };
 use arcstr::ArcStr;
 use std::{net::IpAddr, sync::Arc};
+
+/// A Service leaves an address to a foreign host no more often.
+const MOVES: u8 = 3;
 
 /// A Service, what it holds, and what was told of it last.
 #[derive(Debug)]
@@ -19,7 +22,7 @@ pub(super) struct Entry {
     leaving: Option<Box<Leaving>>,
     told: Told,
     /// How often it has left an address to a foreign host.
-    pub moves: u8,
+    moves: u8,
     /// Its places in the queues, while something could better it.
     pub ticket: Option<Box<Ticket>>,
 }
@@ -59,6 +62,21 @@ impl Entry {
     /// What it holds: IPv4 first.
     pub fn held(&self) -> &[Held] {
         &self.held
+    }
+
+    /// It leaves an address to a foreign host.
+    pub fn move_once(&mut self) {
+        self.moves += 1;
+    }
+
+    /// It has taken over addresses that it showed already: its clients know them, and it leaves none of them.
+    pub fn settle(&mut self) {
+        self.moves = MOVES;
+    }
+
+    /// Whether it stays where it is. That is said on its object, since a new leader would not know.
+    pub fn is_settled(&self) -> bool {
+        self.moves >= MOVES
     }
 
     /// What is its own: what it holds, and what is leaving.
@@ -205,7 +223,7 @@ impl Entry {
             Told::Refused(refusal) => Some(Decision::Refuse { key, uid, refusal: (**refusal).clone() }),
             Told::Holds(kept) => {
                 let (addresses, record, kept) = (self.addresses(), self.record(), kept.as_deref().cloned());
-                Some(Decision::Assign { key, uid, addresses, record, kept, settled: contested::is_settled(self) })
+                Some(Decision::Assign { key, uid, addresses, record, kept, settled: self.is_settled() })
             }
         }
     }
@@ -222,7 +240,7 @@ impl Entry {
     /// Whether the object says all that it is to say of what it holds, but for the condition.
     fn is_shown(&self) -> bool {
         let Service { foreign_status, finalizer, record, .. } = &*self.service;
-        let is_marked = *finalizer && (self.service.is_settled() || !contested::is_settled(self));
+        let is_marked = *finalizer && (self.service.is_settled() || !self.is_settled());
         is_marked && !foreign_status && self.shows_addresses() && record.as_ref() == Some(&self.record())
     }
 
