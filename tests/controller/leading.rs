@@ -39,11 +39,7 @@ fn the_other_takes_over() -> Result<()> {
     // Ended in order: it gives the Lease back.
     first.start()?;
     second.terminate()?;
-    ensure!(
-        second.wait(SOON)?.is_some_and(|status| status.success()),
-        "it did not end: {}",
-        second.log()
-    );
+    ensure!(second.wait(SOON)?.is_some_and(|status| status.success()), "it did not end: {}", second.log());
     assert!(second.log().contains("gave the Lease back"), "{}", second.log());
     cluster.service("three", json!({}), json!({}))?;
     cluster.expect("three", &["198.51.100.102"])?;
