@@ -122,6 +122,21 @@ impl Services {
         .await
     }
 
+    /// The same beside a watch of the Services, whose events are read as Landfall's controller reads them, and dropped: what it costs
+    /// to follow them, whoever does.
+    ///
+    /// # Errors
+    /// Where a write is refused, or the watch ends.
+    pub async fn carry_out_watching(&self, decisions: &[(service::Service, Decision)]) -> Result<()> {
+        let version = self.0.list(&ListParams::default().limit(1)).await?.metadata.resource_version.unwrap_or_default();
+        let api: Api<ServiceObject> = Api::namespaced(self.0.clone().into_client(), "default");
+        let changes = api.watch(&WatchParams::default().timeout(290), &version).await?;
+        tokio::select! {
+            done = self.carry_out(decisions) => done,
+            end = changes.try_for_each(async |_| Ok(())) => anyhow::bail!("the watch ended: {end:?}"),
+        }
+    }
+
     /// Patches a Service's status as Landfall does, and says how long the call took: what one write costs.
     ///
     /// # Errors

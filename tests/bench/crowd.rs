@@ -55,9 +55,12 @@ impl Run {
     }
 }
 
+/// So many Services, served by hand and by Landfall.
 #[derive(Debug)]
-struct Trial {
+pub struct Trial {
     bare: Run,
+    /// The same client beside a watch.
+    watching: Run,
     landfall: Run,
     /// From the start of the controller's process to its last write.
     since_start: Duration,
@@ -102,11 +105,7 @@ pub fn measure(extent: Extent, step: impl Fn(&str)) -> Result<Figures> {
 
     step(&format!("creating {services} Services"));
     crowd.create(extent.fewer()..services)?;
-    let trial = |number| {
-        step(&format!("serving them, trial {number}"));
-        trial(&crowd, services)
-    };
-    let trials = (1..=3).map(trial).collect::<Result<Vec<Trial>>>()?;
+    let trials = serve(&crowd, services, &step)?;
     beside_one_family(&crowd, extent, &mut beside, &step)?;
 
     step(&format!("serving {} Services", 2 * services));
@@ -145,6 +144,31 @@ pub fn measure(extent: Extent, step: impl Fn(&str)) -> Result<Figures> {
         one,
         beside,
     })
+}
+
+/// So many Services that wait, and are served, alone.
+///
+/// # Errors
+/// What did not come to pass in time.
+pub fn measure_serving(services: usize, step: impl Fn(&str)) -> Result<Vec<Trial>> {
+    let crowd = Crowd::up(services)?;
+    crowd.stop()?;
+    step(&format!("creating {services} Services"));
+    crowd.create(0..services)?;
+    serve(&crowd, services, step)
+}
+
+/// Speakers at rest beside so many Services, alone.
+///
+/// # Errors
+/// What did not come to pass in time.
+pub fn measure_resting(services: usize, quiet: Duration, step: impl Fn(&str)) -> Result<speakers::Figures> {
+    let crowd = Crowd::up(services)?;
+    step(&format!("speakers beside {services} Services"));
+    let mut beside = speakers::Figures::default();
+    crowd.create_served(0..services)?;
+    beside.rest(&crowd, services, false, quiet)?;
+    Ok(beside)
 }
 
 /// The speakers' parts of it alone.
@@ -215,18 +239,35 @@ fn beside_both_families(
     crowd.silence()
 }
 
-/// Serves all of them twice: by hand, and by Landfall. Afterwards they wait again.
-fn trial(crowd: &Crowd, services: usize) -> Result<Trial> {
+/// Three trials, with Services that wait.
+fn serve(crowd: &Crowd, services: usize, step: impl Fn(&str)) -> Result<Vec<Trial>> {
+    let trial = |number| {
+        step(&format!("serving them, trial {number}"));
+        trial(crowd, services)
+    };
+    (1..=3).map(trial).collect()
+}
+
+/// Serves all of them by hand. Afterwards they wait again.
+fn by_hand(crowd: &Crowd, watches: bool) -> Result<Run> {
     let decisions: Vec<_> = crowd.services(async |api| {
         Ok(api.projected().await?.into_iter().zip(0..).map(|(service, number)| assign(service, number)).collect())
     })?;
     let mut tail = crowd.sandbox.audit_tail()?;
-    crowd.services(async |api| api.carry_out(&decisions).await)?;
+    crowd.services(async |api| match watches {
+        true => api.carry_out_watching(&decisions).await,
+        false => api.carry_out(&decisions).await,
+    })?;
     let requests = tail.read()?;
-    let bare = run(requests.iter().filter(|request| is_status_patch(request)))?;
+    let run = run(requests.iter().filter(|request| is_status_patch(request)))?;
     crowd.release_by_hand()?;
+    Ok(run)
+}
 
-    tail.read()?;
+/// Serves all of them by hand, with and without a watch, and by Landfall. Afterwards they wait again.
+fn trial(crowd: &Crowd, services: usize) -> Result<Trial> {
+    let (bare, watching) = (by_hand(crowd, false)?, by_hand(crowd, true)?);
+    let mut tail = crowd.sandbox.audit_tail()?;
     let start = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let requests = crowd.start_and_serve(services, &mut tail)?;
     let landfall = run(requests.iter().filter(|request| is_status_patch(request)))?;
@@ -234,7 +275,7 @@ fn trial(crowd: &Crowd, services: usize) -> Result<Trial> {
     let last = requests.iter().map(|request| request.answered).max().unwrap_or_default();
     crowd.stop()?;
     crowd.release_by_hand()?;
-    Ok(Trial { bare, landfall, since_start: last - start, events })
+    Ok(Trial { bare, watching, landfall, since_start: last - start, events })
 }
 
 /// Restarts the controller beside a Service that was created meanwhile: how long that waited from the start on, and all
@@ -281,33 +322,41 @@ fn run<'a>(requests: impl Iterator<Item = &'a Request> + Clone) -> Result<Run> {
     Ok(Run { count: requests.count(), took: last - first })
 }
 
+/// The trials' table, and what it is.
+pub fn write_trials(services: usize, trials: &[Trial], page: &mut String) {
+    section(
+        page,
+        "Thousands of Services",
+        &format!(
+            "On a cluster without kube-proxies, with one controller and no speaker that runs. {services} Services wait when the controller \
+                 starts. Alone: a client that\nsends the very same writes, 64 at once, and does nothing else; before each, on the \
+                 same API server. Watching: the same client beside a watch\nof the Services, as whoever serves them needs one; what \
+                 the watch tells it reads as Landfall does, and drops. Times and counts are the API server's\nown (audit log, \
+                 metrics): from the first write that it received to the last that it answered."
+        ),
+    );
+    let rows = trials.iter().zip(1..).map(|(trial, number)| {
+        let Trial { bare, watching, landfall, since_start, events } = trial;
+        format!(
+            "{number} | {:.0}/s | {:.0}/s | {} writes, {:.0}/s | {:.0} % | {:.0} % | {:.2} s | {events}",
+            bare.rate(),
+            watching.rate(),
+            landfall.count,
+            landfall.rate(),
+            100.0 * landfall.rate() / bare.rate(),
+            100.0 * landfall.rate() / watching.rate(),
+            since_start.as_secs_f64()
+        )
+    });
+    let head = "trial | alone | watching | Landfall | of alone | of watching | start of the process → last write | Events meanwhile";
+    table(page, head, rows);
+}
+
 impl Figures {
     /// The section of the page.
     pub fn section(&self, page: &mut String) {
         let Self { services, trials, writes, restarts, idle, memory, .. } = self;
-        section(
-            page,
-            "Thousands of Services",
-            &format!(
-                "On a cluster without kube-proxies, with one controller and no speaker that runs. {services} Services wait when the controller \
-                 starts. Alone: a client that\nsends the very same writes, 64 at once, and does nothing else; before each, on the \
-                 same API server. Times and counts are the API server's own\n(audit log, metrics): from the first write that it \
-                 received to the last that it answered."
-            ),
-        );
-        let rows = trials.iter().zip(1..).map(|(trial, number)| {
-            let Trial { bare, landfall, since_start, events } = trial;
-            format!(
-                "{number} | {:.0}/s | {} writes, {:.0}/s | {:.0} % | {:.2} s | {events}",
-                bare.rate(),
-                landfall.count,
-                landfall.rate(),
-                100.0 * landfall.rate() / bare.rate(),
-                since_start.as_secs_f64()
-            )
-        });
-        let head = "trial | alone | Landfall | of that | start of the process → last write | Events meanwhile";
-        table(page, head, rows);
+        write_trials(*services, trials, page);
         let [served, released] = writes.map(|(services, writes)| format!("{writes} for {services} Services"));
         let per_service = memory[1].rss.saturating_sub(memory[0].rss) as f64 * 1024.0 / restarts.0 as f64;
         page.push('\n');
