@@ -4,7 +4,6 @@ use crate::harness::{CONFIG, Cluster, SOON};
 use anyhow::{Result, ensure};
 use landfall_sandbox::wait_for;
 use serde_json::{Value, json};
-use std::time::Duration;
 
 #[test]
 fn a_bad_edit_changes_nothing() -> Result<()> {

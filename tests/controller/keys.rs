@@ -4,7 +4,6 @@ use crate::harness::{CONFIG, Cluster, SOON};
 use anyhow::{Context, Result, ensure};
 use landfall_sandbox::wait_for;
 use serde_json::json;
-use std::time::Duration;
 
 const SECRET: [&str; 4] = ["-n", "landfall-system", "secret", "landfall-heartbeat-keys"];
 

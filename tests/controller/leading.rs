@@ -4,7 +4,6 @@ use crate::harness::{CONFIG, Cluster, SOON};
 use anyhow::{Context, Result, ensure};
 use landfall_sandbox::{Request, wait_for};
 use serde_json::json;
-use std::time::Duration;
 
 fn leader(cluster: &Cluster) -> Result<String> {
     let lease = cluster.sandbox.get(&["lease", "-n", "landfall-system", "landfall-controller"])?;

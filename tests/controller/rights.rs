@@ -9,7 +9,7 @@ use landfall::cluster::{
 };
 use landfall_sandbox::wait_for;
 use serde_json::json;
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
 #[test]
 fn the_controller_has_the_rights_that_it_uses() -> Result<()> {

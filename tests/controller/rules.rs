@@ -4,7 +4,6 @@ use crate::harness::{CONFIG, Cluster, SOON};
 use anyhow::{Context, Result, ensure};
 use landfall_sandbox::wait_for;
 use serde_json::json;
-use std::time::Duration;
 
 #[test]
 fn a_released_address_rests_and_is_remembered_over_a_restart() -> Result<()> {

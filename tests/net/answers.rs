@@ -2,7 +2,7 @@
 
 use crate::{
     capture::{Capture, until},
-    lan::{CLIENT_MAC, Lan, NODE_MAC},
+    lan::{CLIENT_MAC, LONG, Lan, NODE_MAC},
 };
 use landfall::net::{Groups, Interest, PacketSocket};
 use landfall_core::{
