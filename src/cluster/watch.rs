@@ -13,7 +13,7 @@ use kube::{
     runtime::{
         WatchStreamExt,
         utils::Backoff,
-        watcher::{self, Event, ExponentialBackoff, ListSemantic, watcher},
+        watcher::{self, Event, ExponentialBackoff, InitialListStrategy, ListSemantic, watcher},
     },
 };
 use landfall_core::alloc::ServiceKey;
@@ -119,17 +119,22 @@ where
     P: Send + 'static,
 {
     let config = config.timeout(WATCH_SECONDS);
-    let newest = watcher::Config { list_semantic: ListSemantic::MostRecent, ..config.clone() };
-    let first = watcher(api, config).backoff(backoff()).boxed();
+    let listing = watcher::Config { initial_list_strategy: InitialListStrategy::ListWatch, ..config.clone() };
+    let newest = watcher::Config { list_semantic: ListSemantic::MostRecent, ..listing.clone() };
+    let first = watcher(api.clone(), config).backoff(backoff()).boxed();
+    let listing = move || watcher(api.clone(), listing.clone()).backoff(backoff()).boxed();
     let anew = move || watcher(anew(), newest.clone()).backoff(backoff()).boxed();
-    let events = stream::unfold((first, again, anew), async |(mut events, mut again, anew)| {
+    let events = stream::unfold((first, again, listing, anew), async |(mut events, mut again, listing, anew)| {
         let event = loop {
             tokio::select! {
-                event = events.next() => break event?,
+                event = events.next() => match event? {
+                    Err(error) if knows_no_streaming(&error) => events = listing(),
+                    event => break event,
+                },
                 Ok(()) = again.changed() => events = anew(),
             }
         };
-        Some((event, (events, again, anew)))
+        Some((event, (events, again, listing, anew)))
     });
     let mut names = Names::default();
     events.flat_map(move |event| {
@@ -144,6 +149,11 @@ where
             }
         })
     })
+}
+
+/// Whether the server is one that does not stream lists (KEP-3157), such as Kubernetes 1.30.
+fn knows_no_streaming(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 422)
 }
 
 /// The version of the object that an event is about. They can be compared among the objects of a cluster (KEP-5504).

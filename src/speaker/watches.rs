@@ -14,7 +14,8 @@ pub type Watches = SelectAll<Pin<Box<dyn Stream<Item = (u64, Seen)> + Send>>>;
 /// From the API server's cache: it serves the same objects to many nodes. What all speakers watch is listed anew, newer than the
 /// cache may be, whenever `behind` changes: over new connections, since the old ones may be dead and not known to be.
 pub fn watches(config: &Config, client: &Client, args: &SpeakerArgs, behind: &watch::Receiver<u64>) -> Watches {
-    let cached = watcher::Config::default().any_semantic();
+    // One by one where the server can: a list of thousands would be in memory as a whole, text and objects, and leave holes there.
+    let cached = watcher::Config::default().any_semantic().streaming_lists();
     let anew = {
         let (config, client) = (config.clone(), client.clone());
         move || client::connect(&config).unwrap_or_else(|_| client.clone())
