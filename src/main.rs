@@ -48,7 +48,8 @@ fn main() -> anyhow::Result<ExitCode> {
 }
 
 fn run(program: impl AsyncFnOnce(CancellationToken) -> anyhow::Result<()>) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    // One thread: thousands of small calls cost less where no thread has to wake another. What must not wait is on the LAN's own.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("starting the runtime")?;
     runtime.block_on(async { program(shutdown::on_signal()?).await })?;
     Ok(ExitCode::SUCCESS)
