@@ -36,8 +36,10 @@ fn the_key_is_made_once_and_again_as_it_was_where_somebody_deletes_it() -> Resul
 #[test]
 fn what_is_wrong_with_the_users_keys_is_told_and_left_alone() -> Result<()> {
     let cluster = Cluster::up()?;
+    cluster.configure(CONFIG)?;
     let patch = r#"{"data":{"current":"c2hvcnQ="}}"#;
     cluster.controller("controller")?;
+    cluster.expect_event("landfall-system", "landfall", "ConfigurationAccepted")?;
     current(&cluster)?;
     let [flag, namespace, kind, name] = SECRET;
     cluster.sandbox.kubectl(&["patch", flag, namespace, kind, name, "-p", patch])?;

@@ -11,6 +11,9 @@ use crate::{
     sight::host,
 };
 
+/// A speaker asks for these lists where the server does not stream them, as 1.30's does not, and when it begins its watches anew.
+const RARE: [&str; 2] = ["list services everywhere", "list endpointslices.discovery.k8s.io everywhere"];
+
 #[test]
 fn granted_rights_are_the_used_ones() {
     let lab = Lab::up();
@@ -40,7 +43,8 @@ fn granted_rights_are_the_used_ones() {
     for account in ["landfall-controller", "landfall-speaker"] {
         let rights = lab.sandbox.rights("landfall-system", account).unwrap();
         assert_eq!(rights.refused, [], "{account} lacks rights");
-        let unused: Vec<String> = rights.unused.iter().map(ToString::to_string).collect();
+        let unused = rights.unused.iter().map(ToString::to_string);
+        let unused: Vec<String> = unused.filter(|right| !RARE.contains(&&**right)).collect();
         assert_eq!(unused, [] as [&str; 0], "{account} has rights that it does not use");
         assert!(!rights.granted.is_empty());
     }
