@@ -35,7 +35,7 @@ demo: preflight ## a three-node cluster with Landfall on it; stays up until Ctrl
 	@$(TOOLS); export LANDFALL_TOOLS; \
 	echo "building Landfall: some minutes the first time" >&2; \
 	$(CARGO) build --quiet --locked --package landfall --package landfall-sandbox --package landfall-demo; \
-	$(CARGO) $(AS_ROOT) run --quiet --locked --package landfall-demo
+	tests/sandbox/as-root "$${CARGO_TARGET_DIR:-target}/debug/landfall-demo"
 
 test: preflight test-unit test-fuzz test-net test-cluster ## every test, with Kubernetes 1.37
 

@@ -152,8 +152,8 @@ impl Desk<'_> {
         }
         self.seen = Some(text.clone());
         let parsed = match &text {
-            None => Err(format!("the key {} is missing", names::CONFIG_KEY)),
-            Some(text) => config::parse(text).map_err(|errors| errors.to_string()),
+            None => Err(format!("the key {} is missing: put the configuration's text under it", names::CONFIG_KEY)),
+            Some(text) => config::parse(text).map_err(|errors| format!("in {}: {errors}", names::CONFIG_KEY)),
         };
         match (parsed, text) {
             (Ok(parsed), Some(text)) => {

@@ -35,7 +35,12 @@ use anyhow::Context;
 use desired::Seen;
 use futures::StreamExt;
 use landfall_core::wire::{datagram, heartbeat::SpeakerName};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
@@ -73,7 +78,7 @@ pub struct SpeakerArgs {
     pub heartbeat_port: u16,
     /// Where it keeps what is wanted, for a start while the API server is away; empty: nowhere
     #[arg(long, value_name = "FOLDER", default_value = last_known::FOLDER)]
-    pub last_known: PathBuf,
+    pub last_known: OsString,
     /// Where its metrics are to be read
     #[command(flatten)]
     pub metrics: MetricsArgs,
@@ -119,7 +124,7 @@ pub async fn run(args: SpeakerArgs, leave: CancellationToken) -> anyhow::Result<
 
     let mut watches = watches::watches(&config, &client, &args, &again);
     watches.push(data_path.map(|verdict| (0, Seen::DataPath(verdict))).boxed());
-    let follow = follow::follow(watches, (wanted, told), last_known::LastKnown::new(&args.last_known));
+    let follow = follow::follow(watches, (wanted, told), last_known::LastKnown::new(Path::new(&args.last_known)));
     let mut writer = RecordWriter::new(client.clone(), &args.node_name);
     let write = write_record(&mut writer, &mut reported);
     tokio::select! {
@@ -168,6 +173,20 @@ mod tests {
         let text = include_str!("../../manifests/speaker.yaml");
         let value = text.lines().find_map(|line| line.trim().strip_prefix(key)?.strip_prefix(": "));
         Duration::from_secs(value.and_then(|value| value.parse().ok()).expect(key))
+    }
+
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        speaker: SpeakerArgs,
+    }
+
+    #[test]
+    fn what_may_be_empty_can_be_said_to_be() {
+        use clap::Parser;
+        let said = ["speaker", "--node-name=n1", "--last-known=", "--kube-proxy-healthz="];
+        let SpeakerArgs { last_known, kube_proxy_healthz, .. } = Line::parse_from(said).speaker;
+        assert!(last_known.is_empty() && kube_proxy_healthz.is_empty());
     }
 
     #[test]

@@ -131,9 +131,10 @@ fn pull_a_cable(sandbox: &Sandbox, show: &Show) -> Result<()> {
     let report = probe.stop()?;
     let next = self::owner(sandbox, vip)?;
     ensure!(next != owner, "{owner} still answers for {vip}");
-    hears(sandbox, &owner, &next, false)?;
+    // By the record of the one that can still write it: the API server is on the same LAN.
+    hears(sandbox, &next, &owner, false)?;
     sandbox.node(&owner)?.plug_cable()?;
-    hears(sandbox, &owner, &next, true)?;
+    hears(sandbox, &next, &owner, true)?;
     ensure!(self::owner(sandbox, vip)? == next, "{vip} has moved back");
     show.step(&format!(
         "{next} took over: {} ms of silence, {} of {} probes lost. The cable is in again, and nothing moves back",
