@@ -2,8 +2,8 @@
 //!
 //! `LANDFALL_BENCH=quick` tries everything a few times and writes the page to standard output instead. Parts of it alone, to standard
 //! output too, with a number that says how much: `pure` is what needs no cluster, `crowd:5000` so many Services, `speakers:5000` the
-//! speakers beside them, and of these `serving:5000` and `resting:1000` one table alone; `answers:10000` so many questions, `flood:10` for so many seconds, `silence:20` and `partition:20` so many trials,
-//! `connections:1000` so many of them, `conflict:5` so many trials.
+//! speakers beside them, and of these `serving:5000` and `resting:1000` one table alone; `answers:10000` so many questions, `flood:10`
+//! for so many seconds, `silence:20` and `partition:20` so many trials, `connections:1000` so many of them, `conflict:5` so many trials.
 
 use anyhow::{Context, Result, bail, ensure};
 use landfall_bench::{

@@ -2,7 +2,7 @@
 
 use crate::{
     lan::{Host, LONG, Lan, NODE_MAC},
-    speaking::{Speaking, VIP, configuration, owner_of_two, owns, service, speaking},
+    speaking::{Speaking, VIP, configuration, hears_one, owner_of_two, owns, service, speaking},
 };
 use anyhow::{Result, ensure};
 use landfall::{
@@ -55,9 +55,7 @@ fn an_interface_without_carrier_or_down_is_left_and_taken_up_again_and_gets_noth
         host.ip("link set eth0 down");
         owner.report_until("down", |record| !takes_part(record, "eth0"));
         host.ip("link set eth0 up");
-        owner.report_until("they hear each other again", |record| {
-            record.interfaces.get("eth0").is_some_and(|eth0| eth0.peers.len() == 1)
-        });
+        owner.report_until("they hear each other again", hears_one);
         assert!(other.is_owner() && !owner.is_owner());
     });
 }

@@ -2,15 +2,10 @@
 
 use crate::{
     lan::{Lan, run},
-    speaking::{keys, owner_of_two, owns, speaking, speaking_with},
+    speaking::{keyring, keys, owner_of_two, owns, speaking, speaking_with},
 };
 use landfall::{cluster::record::Record, speaker::keys::Keyring};
 use landfall_core::wire::seal::Keys;
-use std::sync::Arc;
-
-fn keyring(keys: Keys) -> Keyring {
-    Keyring { keys: Some(Arc::new(keys)), fault: None }
-}
 
 fn peers(record: &Record) -> &[String] {
     record.interfaces.get("eth0").map_or(&[], |eth0| &eth0.peers)

@@ -29,6 +29,11 @@ pub fn owns(record: &Record, interface: &str) -> bool {
     record.interfaces.get(interface).is_some_and(|interface| interface.owned.contains(vip))
 }
 
+/// Whether the record says that one other speaker is heard on eth0.
+pub fn hears_one(record: &Record) -> bool {
+    record.interfaces.get("eth0").is_some_and(|eth0| eth0.peers.len() == 1)
+}
+
 /// A speaker at work.
 pub struct Speaking {
     inputs: Inputs,
@@ -55,11 +60,6 @@ impl Speaking {
         let found =
             runtime.block_on(async { tokio::time::timeout(time, reported.wait_for(|it| wanted(it))).await.is_ok() });
         assert!(found, "{what}: the last record is {:#?}", *self.reported.borrow());
-    }
-
-    /// Whether it hears one other on eth0 by this record.
-    fn hears_one(record: &Record) -> bool {
-        record.interfaces.get("eth0").is_some_and(|eth0| eth0.peers.len() == 1)
     }
 
     /// Whether it answers for [`VIP`] on eth0 by its last record.
@@ -106,6 +106,11 @@ pub fn keys() -> Keys {
     Keys::new(&[7; 32], &[])
 }
 
+/// A speaker's, with these keys.
+pub fn keyring(keys: Keys) -> Keyring {
+    Keyring { keys: Some(Arc::new(keys)), fault: None }
+}
+
 /// The table that these make.
 pub fn desired(node: &str) -> Desired {
     let mut inputs = Inputs::default();
@@ -117,7 +122,7 @@ pub fn desired(node: &str) -> Desired {
 /// heard each other both may have been.
 pub fn owner_of_two(speakers: &mut [Speaking]) -> usize {
     for speaker in speakers.iter_mut() {
-        speaker.report_until("both hear each other", Speaking::hears_one);
+        speaker.report_until("both hear each other", hears_one);
     }
     let owner = || {
         let owners: Vec<usize> = (0..speakers.len()).filter(|place| speakers[*place].is_owner()).collect();
@@ -128,15 +133,13 @@ pub fn owner_of_two(speakers: &mut [Speaking]) -> usize {
 
 /// Runs a speaker on each host, by its node's name, while `judge` looks on.
 pub fn speaking(hosts: &[(&str, &Host)], judge: impl FnOnce(&mut [Speaking])) {
-    let keyring = Keyring { keys: Some(Arc::new(keys())), fault: None };
-    let hosts: Vec<_> = hosts.iter().map(|(name, host)| (*name, *host, keyring.clone())).collect();
+    let hosts: Vec<_> = hosts.iter().map(|(name, host)| (*name, *host, keyring(keys()))).collect();
     speaking_with(&hosts, judge);
 }
 
 /// One speaker, which knows this from the start, too.
 pub fn speaking_of(host: &Host, known: Vec<Seen>, judge: impl FnOnce(&mut Speaking)) {
-    let keyring = Keyring { keys: Some(Arc::new(keys())), fault: None };
-    start(&[("n1", host, keyring)], known, |speakers| judge(&mut speakers[0]));
+    start(&[("n1", host, keyring(keys()))], known, |speakers| judge(&mut speakers[0]));
 }
 
 /// The same as [`speaking`] where each has keys of its own.

@@ -179,15 +179,12 @@ impl Ledger {
         key: &'a ServiceKey,
         share: Option<&Share>,
     ) -> Option<(&'a ServiceKey, Clash)> {
-        let mut forbidden = None;
-        for other in self.tenants.others(address, key) {
-            if let Some(clash) = Share::clash((key, share), other) {
-                return Some((other.0, clash));
-            }
-            let by = || self.config.pool_of(address).map_or(Sharing::None, |pool| pool.sharing);
-            forbidden = forbidden.or_else(|| Some((other.0, Share::forbidden(by(), key, other.0)?)));
-        }
-        forbidden
+        let mut others = self.tenants.others(address, key).peekable();
+        // Nearly always: the rest is not looked at.
+        others.peek()?;
+        let by = self.config.pool_of(address).map_or(Sharing::None, |pool| pool.sharing);
+        let forbidden = || others.find_map(|(other, _)| Some((other, Share::forbidden(by, key, other)?)));
+        self.tenants.clash(address, key, share).or_else(forbidden)
     }
 
     /// The addresses of a family where `share` would find Services of its key, ascending, each with the pool that hands it out.

@@ -148,8 +148,7 @@ fn pull_a_cable(sandbox: &Sandbox, show: &Show) -> Result<()> {
 /// Waits until the speaker of a node says that it hears another, or does not.
 fn hears(sandbox: &Sandbox, node: &str, other: &str, does: bool) -> Result<()> {
     wait_for(&format!("{node} to hear {other}: {does}"), PATIENCE, || {
-        let record = sandbox.get(&["configmap", "-n", "landfall-speakers", node])?;
-        let record: Value = serde_json::from_str(record["data"]["status"].as_str().context("no record")?)?;
+        let record = sandbox.record(node)?;
         let peers = record["interfaces"]["eth0"]["peers"].as_array();
         ensure!(peers.is_some_and(|peers| peers.iter().any(|peer| peer == other)) == does, "{record:#}");
         Ok(())
