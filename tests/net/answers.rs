@@ -161,16 +161,18 @@ fn a_client_that_goes_on_talking_to_an_ipv6_vip_loses_nothing() {
     client.set_read_timeout(Some(LONG)).unwrap();
     let counters = while_answering(&lan, || {
         let mut checks = Capture::start(&lan.client, &format!("icmp6 and ip6[40] == 135 and dst host {VIP6}"));
-        let done = AtomicBool::new(false);
+        let (done, silent) = (AtomicBool::new(false), AtomicBool::new(false));
         std::thread::scope(|scope| {
+            // Until the client says no more: what it asked last is to be answered, too.
             scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
+                while !silent.load(Ordering::Relaxed) {
                     if let Ok((len, peer)) = server.recv_from(&mut [0; 8]) {
                         server.send_to(&[0; 8][..len], peer).unwrap();
                     }
                 }
             });
             let talk = scope.spawn(|| {
+                let _silent = Stop(&silent);
                 let mut answered = 0;
                 while !done.load(Ordering::Relaxed) {
                     client.send(b"?").unwrap();
