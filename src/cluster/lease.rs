@@ -88,7 +88,7 @@ impl Elector {
         info!(identity = self.identity, lease = self.name, "leading");
         let tenure = Tenure { until: Arc::default(), duration: self.duration };
         tenure.extend(asked);
-        // A task of its own: renewals must not wait for whatever the work computes.
+        // A task of its own: renewals must not wait for whatever the work waits for.
         let mut renewal = tokio::spawn(renew(self.api.clone(), held, tenure.clone(), self.identity.clone()));
         let result = tokio::select! {
             biased;

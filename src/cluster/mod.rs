@@ -27,6 +27,7 @@ mod object;
 pub mod queue;
 pub mod record;
 pub mod service;
+mod streamed;
 pub mod watch;
 
 pub use lenient::Lenient;

@@ -3,7 +3,7 @@
 //! `kube::runtime::watcher` lists, watches, and lists again when the server forgot where we were; what was deleted in
 //! between it does not tell. This keeps the names that it has shown, and nothing else, and so can.
 
-use super::Lenient;
+use super::{Lenient, streamed::Lists};
 use arcstr::ArcStr;
 use backon::ExponentialBuilder;
 use futures::{Stream, StreamExt, stream};
@@ -19,7 +19,7 @@ use kube::{
 use landfall_core::alloc::ServiceKey;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::{collections::BTreeSet, fmt::Debug, time::Duration};
-use tracing::warn;
+use tracing::{info, warn};
 
 /// Seconds until a quiet watch is begun anew; a silently dead one is noticed 5 s later.
 const WATCH_SECONDS: u32 = 60;
@@ -119,22 +119,29 @@ where
     P: Send + 'static,
 {
     let config = config.timeout(WATCH_SECONDS);
-    let listing = watcher::Config { initial_list_strategy: InitialListStrategy::ListWatch, ..config.clone() };
-    let newest = watcher::Config { list_semantic: ListSemantic::MostRecent, ..listing.clone() };
+    let lists = Lists::new(&config.initial_list_strategy);
+    let paged = watcher::Config { initial_list_strategy: InitialListStrategy::ListWatch, ..config.clone() };
+    let newest = watcher::Config { list_semantic: ListSemantic::MostRecent, ..paged.clone() };
     let first = watcher(api.clone(), config).backoff(backoff()).boxed();
-    let listing = move || watcher(api.clone(), listing.clone()).backoff(backoff()).boxed();
+    let paged = move || watcher(api.clone(), paged.clone()).backoff(backoff()).boxed();
     let anew = move || watcher(anew(), newest.clone()).backoff(backoff()).boxed();
-    let events = stream::unfold((first, again, listing, anew), async |(mut events, mut again, listing, anew)| {
+    let begun = (first, lists, again, paged, anew);
+    let events = stream::unfold(begun, async |(mut events, mut lists, mut again, paged, anew)| {
         let event = loop {
             tokio::select! {
-                event = events.next() => match event? {
-                    Err(error) if knows_no_streaming(&error) => events = listing(),
-                    event => break event,
-                },
-                Ok(()) = again.changed() => events = anew(),
+                event = events.next() => {
+                    let event = event?;
+                    if !lists.fail(&event) {
+                        break event;
+                    }
+                    let why = event.err().map_or_else(|| "it ended early".to_owned(), |error| error.to_string());
+                    info!(kind = %K::kind(&()), why, "the API server streams no list to its end, asking for pages");
+                    events = paged();
+                }
+                Ok(()) = again.changed() => (events, lists) = (anew(), Lists::Paged),
             }
         };
-        Some((event, (events, again, listing, anew)))
+        Some((event, (events, lists, again, paged, anew)))
     });
     let mut names = Names::default();
     events.flat_map(move |event| {
@@ -149,11 +156,6 @@ where
             }
         })
     })
-}
-
-/// Whether the server is one that does not stream lists (KEP-3157), such as Kubernetes 1.30.
-fn knows_no_streaming(error: &watcher::Error) -> bool {
-    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 422)
 }
 
 /// The version of the object that an event is about. They can be compared among the objects of a cluster (KEP-5504).
@@ -247,8 +249,12 @@ impl Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body_util::Full;
+    use hyper::{Request, Response, body::Bytes};
     use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::{Client, client::Body};
     use serde_json::json;
+    use std::{convert::Infallible, pin::pin};
 
     fn object(name: &str, data: serde_json::Value) -> Lenient<ConfigMap> {
         let object = json!({"metadata": {"namespace": "a", "name": name}, "data": data});
@@ -354,5 +360,65 @@ mod tests {
             Event::InitDone,
         ]);
         assert_eq!(told, [applied("one"), Change::Synced, Change::Synced]);
+    }
+
+    /// An API server that answers a streamed list in this way, and has the ConfigMap `one`.
+    fn server(status: u16, answer: String) -> Client {
+        let list =
+            json!({"metadata": {"resourceVersion": "2"}, "items": [{"metadata": {"namespace": "a", "name": "one"}}]});
+        let answer = move |request: Request<Body>| {
+            let asked = request.uri().query().unwrap_or_default().to_owned();
+            let (answer, list) = (answer.clone(), list.to_string());
+            async move {
+                let (status, text) = match &asked {
+                    asked if asked.contains("sendInitialEvents=true") => (status, answer),
+                    asked if asked.contains("watch=true") => std::future::pending().await,
+                    _ => (200, list),
+                };
+                let response = Response::builder().status(status).body(Full::new(Bytes::from(text)));
+                Ok::<_, Infallible>(response.unwrap())
+            }
+        };
+        Client::new(tower::service_fn(answer), "default")
+    }
+
+    /// What is told until a list is complete, by one that asks this server for a streamed one.
+    async fn told(status: u16, answer: String) -> Vec<Change<String>> {
+        let config = watcher::Config::default().streaming_lists();
+        let changes =
+            watch(Api::all(server(status, answer)), config, |map: ConfigMap| map.metadata.name.unwrap_or_default());
+        let mut changes = pin!(changes);
+        let mut told = Vec::new();
+        while told.last() != Some(&Change::Synced) {
+            told.push(changes.next().await.unwrap());
+        }
+        told
+    }
+
+    /// A line of a watch: its type comes first.
+    fn line(kind: &str, object: serde_json::Value) -> String {
+        format!("{{\"type\": \"{kind}\", \"object\": {object}}}\n")
+    }
+
+    #[tokio::test]
+    async fn a_list_that_is_not_streamed_to_its_end_is_read_page_by_page() {
+        let refusal =
+            |code| json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": "no"});
+        let two = json!({"metadata": {"namespace": "a", "name": "two", "resourceVersion": "1"}});
+        let all = [applied("one"), Change::Synced];
+        assert_eq!(told(422, refusal(422).to_string()).await, all);
+        assert_eq!(told(200, line("ERROR", refusal(500))).await, all);
+        assert_eq!(told(200, String::new()).await, all);
+        let but_two = [applied("two"), applied("one"), deleted("two"), Change::Synced];
+        assert_eq!(told(200, line("ADDED", two)).await, but_two);
+    }
+
+    #[tokio::test]
+    async fn a_streamed_list_is_all_that_is_asked_for_where_it_is_complete() {
+        let object = json!({"metadata": {"namespace": "a", "name": "streamed", "resourceVersion": "1"}});
+        let end = json!({"resourceVersion": "1", "annotations": {"k8s.io/initial-events-end": "true"}});
+        let end = json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": end});
+        let list = line("ADDED", object) + &line("BOOKMARK", end);
+        assert_eq!(told(200, list).await, [applied("streamed"), Change::Synced]);
     }
 }

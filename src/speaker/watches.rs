@@ -11,10 +11,10 @@ use tokio::sync::watch;
 /// What was seen, each with its object's version where all speakers watch the same; 0 otherwise.
 pub type Watches = SelectAll<Pin<Box<dyn Stream<Item = (u64, Seen)> + Send>>>;
 
-/// From the API server's cache: it serves the same objects to many nodes. What all speakers watch is listed anew, newer than the
-/// cache may be, whenever `behind` changes: over new connections, since the old ones may be dead and not known to be.
+/// As old as the API server's cache may be: it serves the same objects to many nodes. What all speakers watch is listed anew, and
+/// newer, whenever `behind` changes: over new connections, since the old ones may be dead and not known to be.
 pub fn watches(config: &Config, client: &Client, args: &SpeakerArgs, behind: &watch::Receiver<u64>) -> Watches {
-    // One by one where the server can: a list of thousands would be in memory as a whole, text and objects, and leave holes there.
+    // One by one where the server can: a page of 500 is in memory as a whole, text and objects, and leaves holes there.
     let cached = watcher::Config::default().any_semantic().streaming_lists();
     let anew = {
         let (config, client) = (config.clone(), client.clone());
