@@ -93,6 +93,7 @@ pub async fn follow(
                 Change::Applied(edited) => desk.edited(edited).await,
                 Change::Deleted(_) => {
                     desk.seen = None;
+                    desk.told.about.send_modify(|about| about.uid = None);
                     warn!("ConfigMap {namespace}/{} is gone: the accepted configuration stays in effect", names::CONFIG);
                 }
                 Change::Synced => desk.fall_back(),

@@ -26,7 +26,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 type Data = BTreeMap<String, Vec<u8>>;
 
 /// Keeps the Secret there for as long as this replica leads; tells what is wrong with it.
-pub async fn keep(client: Client, namespace: &str, tenure: Tenure, tell: impl Fn(Telling)) {
+pub async fn keep(client: Client, namespace: &str, tenure: Tenure, tell: impl AsyncFn(Telling)) {
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     let mut secrets = pin!(watch(Api::namespaced(client, namespace), only(names::KEYS), data));
     let mut known = Data::from([(keys::CURRENT.to_owned(), rand::random::<[u8; KEY]>().to_vec())]);
@@ -37,7 +37,7 @@ pub async fn keep(client: Client, namespace: &str, tenure: Tenure, tell: impl Fn
                 let (_, fault) = keys::read(&data);
                 if let Some(fault) = fault.as_ref().filter(|fault| told.as_ref() != Some(*fault)) {
                     let note = format!("the Secret {} is not as it must be: {fault}", names::KEYS);
-                    tell(Telling { severity: Severity::Warning, reason: "HeartbeatKeys", note });
+                    tell(Telling { severity: Severity::Warning, reason: "HeartbeatKeys", note }).await;
                 }
                 (is_there, told, known) = (true, fault, data);
                 continue;

@@ -76,7 +76,12 @@ impl Leader<'_> {
         let told = config::Told { about: &self.configuration, teller: &self.teller };
         let follow = config::follow(self.client.clone(), self.namespace, tenure.clone(), told, effect);
         let mut follow = pin!(follow.fuse());
-        let tell = |telling| self.tell(About::Configuration, telling);
+        let configured = configs.clone();
+        // Its ConfigMap has been looked for by then: the Event has its UID.
+        let tell = async |telling| {
+            let _ = configured.clone().wait_for(Option::is_some).await;
+            self.tell(About::Configuration, telling);
+        };
         let mut keys = pin!(keys::keep(self.client.clone(), self.namespace, tenure.clone(), tell).fuse());
         let class = self.class.clone();
         let project = move |name: &ArcStr, object: ServiceObject| {

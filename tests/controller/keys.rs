@@ -37,12 +37,10 @@ fn the_key_is_made_once_and_again_as_it_was_where_somebody_deletes_it() -> Resul
 fn what_is_wrong_with_the_users_keys_is_told_and_left_alone() -> Result<()> {
     let cluster = Cluster::up()?;
     cluster.configure(CONFIG)?;
-    let patch = r#"{"data":{"current":"c2hvcnQ="}}"#;
-    cluster.controller("controller")?;
-    cluster.expect_event("landfall-system", "landfall", "ConfigurationAccepted")?;
-    current(&cluster)?;
     let [flag, namespace, kind, name] = SECRET;
-    cluster.sandbox.kubectl(&["patch", flag, namespace, kind, name, "-p", patch])?;
+    // Before the controller knows of the ConfigMap that the Event is about.
+    cluster.sandbox.kubectl(&["create", flag, namespace, kind, "generic", name, "--from-literal=current=short"])?;
+    cluster.controller("controller")?;
     let note = cluster.expect_event("landfall-system", "landfall", "HeartbeatKeys")?;
     assert!(note.contains("its key current has 5 bytes and must have 32"), "{note}");
     ensure!(current(&cluster)? == "c2hvcnQ=", "it was changed");
