@@ -91,6 +91,9 @@ pub enum Fault {
     /// It is no YAML.
     #[error("this is no valid YAML: {0}")]
     Syntax(String),
+    /// More than one YAML document.
+    #[error("another YAML document begins here: give one alone")]
+    AnotherDocument,
     /// Nobody knows this key.
     #[error("unknown key {key:?}: {}", instead(key, known))]
     UnknownKey {

@@ -63,7 +63,10 @@ pub(super) fn read(text: &str) -> Result<Node, Errors> {
     options.strict_booleans = true;
     options.with_snippet = false;
     serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        let fault = Fault::Syntax(first_line(&error.render_with_formatter(&serde_saphyr::UserMessageFormatter)));
+        let fault = match &error {
+            serde_saphyr::Error::MultipleDocuments { .. } => Fault::AnotherDocument,
+            error => Fault::Syntax(first_line(&error.render_with_formatter(&serde_saphyr::UserMessageFormatter))),
+        };
         let at = error.location().map(Position::from).unwrap_or_default();
         Errors(vec![Diagnostic { at, path: String::new(), fault }])
     })
@@ -196,12 +199,21 @@ mod tests {
 
     #[test]
     fn what_is_no_yaml_says_where() {
-        for (text, line) in [("a: [1,\nb: {", 2), ("a:\n\t- x\n", 2), ("a: *nobody\n", 1), ("a: 1\n---\nb: 1\n", 3)] {
+        for (text, line) in [("a: [1,\nb: {", 2), ("a:\n\t- x\n", 2), ("a: *nobody\n", 1)] {
             let Errors(errors) = read(text).unwrap_err();
             let [error] = &errors[..] else { panic!("{text:?}: {errors:?}") };
             assert!(matches!(&error.fault, Fault::Syntax(what) if !what.is_empty()), "{text:?}: {error:?}");
             assert_eq!(error.at.line, line, "{text:?}: {error:?}");
         }
+    }
+
+    #[test]
+    fn another_document_is_told_where_it_begins() {
+        let Errors(errors) = read("a: 1\n---\nb: 1\n").unwrap_err();
+        let at = Position { line: 3, column: 1 };
+        assert_eq!(errors, [Diagnostic { at, path: String::new(), fault: Fault::AnotherDocument }]);
+        let told = errors[0].to_string();
+        assert!(told.ends_with("another YAML document begins here: give one alone"), "{told}");
     }
 
     #[test]
