@@ -1,6 +1,9 @@
 //! A foreign host has addresses of the pool: the LAN's client, which is no node.
 
 use crate::{announced::wait_announced, lab::Lab, objects, sight::host};
+use landfall_sandbox::Process;
+use serde_json::json;
+use std::collections::BTreeSet;
 
 #[test]
 fn a_new_service_gets_other_addresses_than_a_foreign_host_has_and_a_later_claim_is_told() {
@@ -24,4 +27,27 @@ fn a_new_service_gets_other_addresses_than_a_foreign_host_has_and_a_later_claim_
     let said = wait_announced(&lab, "dual-stack", "True", "AddressConflict");
     assert!(said.contains("198.51.100.101"), "{said}");
     lab.wait_event("Service", "default", "dual-stack", &["198.51.100.101", "clients may reach that one"]);
+}
+
+/// As k3s' ServiceLB does, which knows nothing of our record on the Service.
+#[test]
+fn a_nodes_own_address_that_another_implementation_writes_over_ours_is_answered_by_that_node_alone() {
+    let lab = Lab::up();
+    lab.apply_example("2-loadbalancer.yaml");
+    let vip = lab.address("web");
+    lab.owner(vip);
+    // They would write their own word again.
+    lab.landfall.controllers().iter().for_each(Process::kill);
+    let nodes = lab.sandbox.nodes();
+    let theirs: Vec<_> = nodes.iter().map(|node| json!({"ip": node.ipv4()})).collect();
+    let patch = json!({"status": {"loadBalancer": {"ingress": theirs}}}).to_string();
+    lab.sandbox.kubectl(&["patch", "service", "web", "--subresource=status", "--type=merge", "-p", &patch]).unwrap();
+    lab.wait_silence(vip);
+    for node in &nodes {
+        assert_eq!(lab.answerers(node.ipv4().into()), BTreeSet::from([node.name().to_owned()]));
+    }
+
+    lab.landfall.controllers()[0].start().unwrap();
+    lab.wait_service("web", "to have its address again", |service| objects::addresses(service) == [vip]);
+    lab.owner(vip);
 }

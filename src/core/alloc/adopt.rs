@@ -1,7 +1,8 @@
 //! What a Service's own status says that it holds: the only memory that outlives a restart.
 
-use super::{Refusal, Service, Stranger, entry::Entry, held::Held, ledger::Ledger, plan};
+use super::{Refusal, Reserve, Service, Stranger, entry::Entry, held::Held, ledger::Ledger, plan};
 use crate::addr::Family;
+use std::net::IpAddr;
 
 /// Takes over what a Service's status claims, unless it holds something; what it has not let go it has back. Gives what of it is
 /// somebody else's, if it is not ours.
@@ -35,7 +36,8 @@ enum Claim {
 
 /// Reads a status. With our record it is our word, whatever the pools have become since. Without it, it is taken over if
 /// all of it lies in pools, and somebody else's if not. Of each family the first address counts, unless another Service
-/// holds it and does not share it, or, without our record, the Service has no use for the family.
+/// holds it and does not share it, or, without our record, the Service has no use for the family. No record makes a node's own
+/// address ours, which is in no pool and was never announced: another implementation has written it over what we gave.
 fn claim(service: &Service, ledger: &Ledger) -> Claim {
     if service.status.is_empty() && !service.foreign_status {
         return Claim::Ours(Vec::new(), None);
@@ -54,7 +56,12 @@ fn claim(service: &Service, ledger: &Ledger) -> Claim {
     let usable = plan::families(service);
     addresses.retain(|address| is_ours || usable.contains(&Family::of(*address)));
     let pools: Vec<&str> = service.record.as_deref().unwrap_or_default().split(',').collect();
-    let held = addresses.iter().enumerate().map(|(index, address)| {
+    let is_nodes = |address: IpAddr| {
+        let is_ours = config.pool_of(address).is_some() || service.was_announced(address);
+        !is_ours && matches!(ledger.reserve(address), Some(Reserve::Node(_)))
+    };
+    let given = addresses.iter().enumerate().filter(|(_, address)| !is_nodes(**address));
+    let held = given.map(|(index, address)| {
         let recorded = pools.get(index).or(pools.first()).filter(|pool| !pool.is_empty());
         let listed = || config.pool_of(*address).map(|pool| pool.name.clone()).unwrap_or_default();
         // Of a pool that is there the name is there, too.

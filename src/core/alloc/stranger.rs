@@ -17,7 +17,7 @@ pub enum Stranger {
         /// The pool.
         pool: String,
     },
-    /// An address of a pool that is somebody else's.
+    /// A node's own address, or one of a pool that is somebody else's.
     Reserved {
         /// The address.
         address: IpAddr,
@@ -29,10 +29,12 @@ pub enum Stranger {
 impl Stranger {
     /// What is wrong with an address, if anything is.
     pub(super) fn of(address: IpAddr, ledger: &Ledger) -> Option<Self> {
-        let Some(pool) = ledger.config().pool_of(address) else { return Some(Self::Unlisted(address)) };
-        if let Some(by) = ledger.reserve(address) {
+        let (pool, by) = (ledger.config().pool_of(address), ledger.reserve(address));
+        // Of a node's own address a pool makes nothing else.
+        if let Some(by) = by.filter(|by| pool.is_some() || matches!(by, Reserve::Node(_))) {
             return Some(Self::Reserved { address, by: by.clone() });
         }
+        let Some(pool) = pool else { return Some(Self::Unlisted(address)) };
         let is_withheld = !pool.addresses.contains(address);
         is_withheld.then(|| Self::Excluded { address, pool: pool.name.to_string() })
     }

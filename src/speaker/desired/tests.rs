@@ -20,9 +20,11 @@ pub fn desired(config: &str, vip: &str) -> Desired {
     desired_with(config, &[vip])
 }
 
-/// A table of these VIPs, all of one Service.
+/// A table of these VIPs, all of one Service. They are from a pool that an edit has replaced by those of `config`.
 pub fn desired_with(config: &str, vips: &[&str]) -> Desired {
-    inputs([node(None), accepted(config), service("web", vips, false)]).desired().unwrap()
+    let before = format!("pools: [{{name: before, addresses: ['{}']}}]", vips.join("', '"));
+    let before = if vips.is_empty() { config } else { &before };
+    inputs([node(None), accepted(before), service("web", vips, false), accepted(config)]).desired().unwrap()
 }
 
 fn key(name: &str) -> ServiceKey {
@@ -269,6 +271,26 @@ fn an_address_without_a_pool_stays_announced_and_a_bad_configuration_changes_not
     inputs.apply(accepted("pools: [{name: b, addresses: [198.51.100.7]}]"));
     assert_eq!(reach(&inputs, "eth0"), Reach::Subnets);
     assert_eq!(inputs.desired().unwrap().orphans().count(), 1);
+}
+
+/// Another implementation that writes the nodes' own addresses over ours leaves the record where it is.
+#[test]
+fn an_address_in_no_pool_is_announced_only_where_it_was_ours() {
+    let theirs = "203.0.113.1";
+    let mut inputs = inputs([node(None), accepted(POOL), service("web", &[VIP], false)]);
+    inputs.apply(service("web", &[theirs], false));
+    assert_eq!(here(&inputs, theirs), None);
+    inputs.apply(accepted("pools: [{name: b, addresses: [198.51.100.7]}]"));
+    assert_eq!(here(&inputs, theirs), None, "no pool was left");
+    // By the controller's word, as after a restart of this speaker.
+    let announced = |recorded| {
+        let announced = if recorded { vec![VIP.parse().unwrap()] } else { Vec::new() };
+        Seen::Service(Change::Applied(Announced { recorded, announced, ..object(&[VIP]) }))
+    };
+    inputs.apply(announced(true));
+    assert_eq!(here(&inputs, VIP), FIRST);
+    inputs.apply(announced(false));
+    assert_eq!(here(&inputs, VIP), FIRST, "its annotations are wiped");
 }
 
 #[test]

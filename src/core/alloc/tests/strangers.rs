@@ -141,6 +141,23 @@ fn a_status_with_a_nodes_own_address_is_somebody_elses() {
     assert_eq!(world.put(service("a").shows(&["198.51.100.2"])), ["a: refused: ForeignStatus"]);
 }
 
+/// As another implementation leaves it that writes the nodes' addresses over ours.
+#[test]
+fn no_record_makes_a_nodes_own_address_ours() {
+    let node = ip("203.0.113.7");
+    let restarted = |service: Service| {
+        let mut world = World::new(DUAL);
+        world.reserve([(node, Reserve::Node("n1".into()))].into());
+        world.objects.insert(key("a"), service);
+        world.restart()
+    };
+    let overwritten = service("a").holds("dual", &["203.0.113.7"]);
+    assert_eq!(restarted(overwritten.clone()), ["a: 198.51.100.1 of dual"]);
+    // What was announced was ours first.
+    let announced = Service { announced: 1, ..overwritten };
+    assert_eq!(restarted(announced), ["a: 203.0.113.7 of dual, kept: AddressOutsidePools"]);
+}
+
 #[test]
 fn a_foreign_status_is_told_with_what_makes_it_so_and_what_to_do() {
     let node = || Reserve::Node("n1".into());
@@ -158,6 +175,7 @@ fn a_foreign_status_is_told_with_what_makes_it_so_and_what_to_do() {
             "is never handed out (it is an address of the node n1): ",
             "status.loadBalancer",
         ),
+        ("203.0.113.8", Some(node()), "203.0.113.8 is never handed out (it is an address of the node n1): ", ""),
         ("198.51.100.1", Some(Reserve::Edge("198.51.100.0/24".into())), "address of the subnet 198.51.100.0/24", ""),
         (
             "198.51.100.1",
