@@ -39,7 +39,10 @@ fn the_other_takes_over() -> Result<()> {
     first.start()?;
     second.terminate()?;
     ensure!(second.wait(SOON)?.is_some_and(|status| status.success()), "it did not end: {}", second.log());
-    assert!(second.log().contains("gave the Lease back"), "{}", second.log());
+    // In time, if the API server answers within a fifth of the Lease.
+    let tried =
+        ["gave the Lease back", "could not give the Lease back in time"].iter().any(|it| second.log().contains(it));
+    assert!(tried, "{}", second.log());
     cluster.service("three", json!({}), json!({}))?;
     cluster.expect("three", &["198.51.100.102"])?;
     assert_eq!(leader(&cluster)?, "first");

@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
+use landfall::cluster::names::CONTROLLER;
 use landfall_sandbox::{Landfall, LandfallOptions, Process, Sandbox, wait_for};
 use serde_json::{Value, json};
 
@@ -146,14 +147,15 @@ impl Lab {
             .unwrap();
     }
 
-    /// The Events about an object, as (reason, message).
+    /// Landfall's Events about an object, as (reason, message).
     pub fn events(&self, kind: &str, namespace: &str, name: &str) -> Vec<(String, String)> {
         let selector = format!("involvedObject.kind%3D{kind},involvedObject.name%3D{name}");
         let path = format!("/api/v1/namespaces/{namespace}/events?fieldSelector={selector}");
         let list = self.sandbox.api().get(&path).unwrap();
         let word = |event: &Value, key: &str| event[key].as_str().unwrap_or_default().to_owned();
         let events = list["items"].as_array().map(Vec::as_slice).unwrap_or_default();
-        events.iter().map(|event| (word(event, "reason"), word(event, "message"))).collect()
+        let ours = events.iter().filter(|event| event["reportingComponent"] == CONTROLLER);
+        ours.map(|event| (word(event, "reason"), word(event, "message"))).collect()
     }
 
     /// Waits for an Event about an object whose message has all of `words`.
@@ -205,7 +207,9 @@ impl Lab {
     pub fn curl_from_pod(&self, app: &str, url: &str) -> String {
         let name = self.pods(app)[0]["metadata"]["name"].as_str().unwrap().to_owned();
         let pod = self.sandbox.pod("default", &name).unwrap();
-        pod.exec(&["curl", "-sS", "-g", "--fail", "--max-time", "2", "--noproxy", "*", url]).unwrap()
+        let curl = ["curl", "-sS", "-g", "--fail", "--max-time", "2", "--noproxy", "*", url];
+        // kube-proxy learns of a ready pod a little later than the API server.
+        wait_for(&format!("{url} to answer {name}"), PATIENCE, || pod.exec(&curl)).unwrap()
     }
 
     /// The nodes that run a pod with the label `app`, once so many are left.

@@ -207,7 +207,7 @@ fn a_host_that_claims_an_announced_vip_is_told_and_ignored_where_that_is_the_pol
             speaker.finds(vip, Phase::Watch);
             assert!(owns(&speaker.record(), vip));
             if vip == VIP {
-                let said = lan.client.exec(&format!("arping -b -c 1 -w 5 -I eth0 {vip}")).unwrap().to_lowercase();
+                let said = lan.client.exec(&format!("arping -b -f -w 5 -I eth0 {vip}")).unwrap().to_lowercase();
                 assert!(said.contains(NODE_MAC), "{said}");
             }
         });

@@ -20,7 +20,7 @@ use std::net::UdpSocket;
 
 /// What the LAN's client hears when it asks for the VIP.
 fn answer(lan: &Lan) -> String {
-    lan.client.exec(&format!("arping -b -c 1 -w 5 -I eth0 {VIP}")).unwrap().to_lowercase()
+    lan.client.exec(&format!("arping -b -f -w 5 -I eth0 {VIP}")).unwrap().to_lowercase()
 }
 
 fn takes_part(record: &Record, interface: &str) -> bool {

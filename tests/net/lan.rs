@@ -1,5 +1,6 @@
 //! A LAN of namespaces: `node` and `client`, each with an `eth0` whose other end is on a bridge in `switch`.
 
+use crate::capture::until;
 use anyhow::{Context, Result, bail};
 use landfall_sandbox::Netns;
 use std::{
@@ -95,6 +96,10 @@ impl Lan {
         host.ip(&format!("link set {interface} up"));
         host.ip(&format!("addr add 198.51.100.{n}/24 dev {interface}"));
         host.ip(&format!("addr add 2001:db8::{n}/64 dev {interface}"));
+        // The kernel's own comes once it has seen the other end.
+        until("a link-local address", || {
+            host.ip(&format!("-6 addr show dev {interface} scope link")).contains("fe80::")
+        });
     }
 }
 

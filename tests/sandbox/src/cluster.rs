@@ -191,9 +191,7 @@ impl Cluster {
         let answer = self.api.create(&path, &request)?;
         let token = answer["status"]["token"].as_str().context("the API server issued no token")?;
         let file = format!("{namespace}-{name}-{}", node.unwrap_or("any"));
-        let accounts = self.state.folder.join("accounts");
-        fs::copy(self.state.folder.join("pki/ca.crt"), accounts.join("ca.crt"))?;
-        pki::kubeconfig(&accounts, &file, &json!({"token": token}))
+        pki::kubeconfig(&self.state.folder.join("accounts"), &file, &json!({"token": token}))
     }
 
     /// The last lines of every log, for when something went wrong.

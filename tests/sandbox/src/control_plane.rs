@@ -50,6 +50,8 @@ pub(crate) fn start(resources: &Resources, api: &Api, release: Release, kube_pro
     let cp = at("cp");
     fs::write(folder.join("audit-policy.yaml"), AUDIT_POLICY)?;
     issue_certificates(&pki)?;
+    // Once: a process that starts must not find it half written.
+    fs::copy(pki.join("ca.crt"), folder.join("accounts/ca.crt"))?;
 
     let etcd = resources.start(Spec::new("etcd", &cp, etcd(folder, tools)))?;
     let server = resources.start(Spec::new("kube-apiserver", &cp, api_server(folder, tools, release)))?;
@@ -73,8 +75,11 @@ pub(crate) fn start(resources: &Resources, api: &Api, release: Release, kube_pro
             healthy.then_some(()).context("/healthz does not answer 200")
         })?;
     }
-    alive_until("the namespace default's ServiceAccount", Duration::from_secs(60), &[&manager], || {
-        api.get("/api/v1/namespaces/default/serviceaccounts/default").map(|_| ())
+    alive_until("what each namespace has", Duration::from_secs(60), &[&manager], || {
+        for object in ["serviceaccounts/default", "configmaps/kube-root-ca.crt"] {
+            api.get(&format!("/api/v1/namespaces/default/{object}"))?;
+        }
+        Ok(())
     })
 }
 
