@@ -13,6 +13,8 @@ pub const ACCEPTED: &str = "landfall-accepted";
 pub const CONFIG_KEY: &str = landfall_core::config::KEY;
 /// Key of the cluster's id in [`ACCEPTED`]: the UID of the namespace `kube-system`.
 pub const CLUSTER_KEY: &str = "cluster";
+/// Key of the nodes' own addresses in [`ACCEPTED`], with commas between them.
+pub const NODES_KEY: &str = "node-addresses";
 /// Key of a speaker's record, or of a part of it: JSON.
 pub const RECORD_KEY: &str = "status";
 /// Key that says of which record a part is: how many parts it has, and its digest.

@@ -18,9 +18,9 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace, ObjectReference};
 use kube::{Api, Client};
 use landfall_core::config::{self, Config};
 use serde_json::json;
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
-    sync::watch::Sender,
+    sync::watch::{Receiver, Sender},
     time::{sleep, timeout},
 };
 use tracing::{error, info, warn};
@@ -57,12 +57,14 @@ pub fn about(namespace: &str) -> ObjectReference {
     }
 }
 
-/// Follows the ConfigMap for as long as this replica leads, and gives every accepted configuration to `effect`.
+/// Follows the ConfigMap for as long as this replica leads, and gives every accepted configuration to `effect`. What `nodes` says are
+/// the nodes' own addresses is stored beside it.
 pub async fn follow(
     client: Client,
     namespace: &str,
     tenure: Tenure,
     told: Told<'_>,
+    mut nodes: Receiver<Option<BTreeSet<IpAddr>>>,
     effect: Sender<Option<Arc<Config>>>,
 ) {
     let mut desk = Desk {
@@ -103,6 +105,10 @@ pub async fn follow(
                 Change::Deleted(_) => desk.found(Accepted::default()).await,
                 Change::Synced => {}
             },
+            Ok(()) = nodes.changed() => {
+                let nodes = nodes.borrow_and_update().clone();
+                desk.know(nodes).await;
+            }
             else => return,
         }
     }
@@ -138,6 +144,13 @@ impl Desk<'_> {
     }
 
     /// The watch found this stored: what we wrote, an echo of what we wrote before, or somebody else's word, which is undone.
+    /// These are the nodes' own addresses.
+    async fn know(&mut self, nodes: Option<BTreeSet<IpAddr>>) {
+        if self.stored.nodes != nodes {
+            self.store(Accepted { nodes, ..self.stored.clone() }).await;
+        }
+    }
+
     async fn found(&mut self, found: Accepted) {
         if found != self.stored && self.store(self.stored.clone()).await {
             warn!("ConfigMap {} was changed or deleted: stored again", names::ACCEPTED);

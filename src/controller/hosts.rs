@@ -8,7 +8,10 @@ use landfall_core::{
     alloc::{Reserve, Reserved},
     config::{Config, Labels, Pool},
 };
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+};
 
 /// Kubernetes takes no larger range for Services (`--service-cluster-ip-range`): addresses that are farther apart are from two.
 const WIDEST_V4: u8 = 12;
@@ -40,6 +43,17 @@ impl Hosts {
     /// The labels of each.
     pub fn labels(&self) -> impl Iterator<Item = &Labels> {
         self.nodes.values().map(|host| &host.labels)
+    }
+
+    /// The nodes' own addresses, as their objects say. What several have is none's own: with kube-proxy's mode ipvs every node has
+    /// the Services' addresses, and some cloud providers list all that a machine has.
+    pub fn addresses(&self) -> BTreeSet<IpAddr> {
+        let mut nodes = BTreeMap::<IpAddr, usize>::new();
+        for host in self.nodes.values() {
+            let own: BTreeSet<IpAddr> = host.addresses.iter().copied().collect();
+            own.into_iter().for_each(|address| *nodes.entry(address).or_default() += 1);
+        }
+        nodes.into_iter().filter(|(_, nodes)| *nodes == 1).map(|(address, _)| address).collect()
     }
 
     /// A node's speaker tells the addresses of its interfaces. Says whether that is news.
@@ -165,6 +179,22 @@ mod tests {
             overlaps.len() == 1 && overlaps[0].contains("\"a\"") && overlaps[0].contains("clusterIP"),
             "{overlaps:?}"
         );
+    }
+
+    #[test]
+    fn an_address_that_several_nodes_claim_is_none_of_theirs() {
+        let mut hosts = Hosts::default();
+        let own = |name: &str, addresses: &[&str]| Host {
+            name: name.into(),
+            labels: Labels::default(),
+            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+            pods: Vec::new(),
+        };
+        // Internal and external address may be the same.
+        hosts.put(own("n1", &["198.51.100.11", "2001:db8::11", "198.51.100.11", "198.51.100.100"]));
+        hosts.put(own("n2", &["198.51.100.12", "198.51.100.100"]));
+        let addresses: Vec<String> = hosts.addresses().iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["198.51.100.11", "198.51.100.12", "2001:db8::11"]);
     }
 
     /// What is kept from the pools, as `address: why`.

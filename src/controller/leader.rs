@@ -41,6 +41,8 @@ const BUSY: Duration = Duration::from_secs(1);
 const EXPIRING: Duration = Duration::from_millis(200);
 /// How long to sleep with nothing due: any change wakes sooner.
 const IDLE: Duration = Duration::from_secs(60);
+/// So long what is to be told of the ConfigMap waits for it.
+const LOOKED_FOR: Duration = Duration::from_secs(10);
 
 /// What a term needs.
 pub struct Leader<'a> {
@@ -73,13 +75,14 @@ impl Leader<'_> {
     /// Leads until `shutdown`. State is rebuilt from a list that is newer than the start of the term.
     pub async fn lead(&self, tenure: Tenure, shutdown: &CancellationToken) {
         let (effect, mut configs) = channel(None);
+        let (addresses, of_nodes) = channel(None);
         let told = config::Told { about: &self.configuration, teller: &self.teller };
-        let follow = config::follow(self.client.clone(), self.namespace, tenure.clone(), told, effect);
+        let follow = config::follow(self.client.clone(), self.namespace, tenure.clone(), told, of_nodes, effect);
         let mut follow = pin!(follow.fuse());
         let configured = configs.clone();
-        // Its ConfigMap has been looked for by then: the Event has its UID.
+        // Its ConfigMap has been looked for by then, and the Event has its UID.
         let tell = async |telling| {
-            let _ = configured.clone().wait_for(Option::is_some).await;
+            let _ = timeout(LOOKED_FOR, configured.clone().wait_for(Option::is_some)).await;
             self.tell(About::Configuration, telling);
         };
         let mut keys = pin!(keys::keep(self.client.clone(), self.namespace, tenure.clone(), tell).fuse());
@@ -105,6 +108,9 @@ impl Leader<'_> {
         while !shutdown.is_cancelled() {
             let (now, wall) = (since_boot(), Timestamp::now());
             state.pass(wall);
+            if let Some(nodes) = state.changed_nodes() {
+                addresses.send_replace(Some(nodes));
+            }
             if let Some(rests) = state.memory_to_write(now) {
                 writing.push(keeper.write(rests));
             }

@@ -30,6 +30,7 @@ use landfall_core::{
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
     sync::Arc,
     time::Duration,
 };
@@ -47,6 +48,8 @@ pub struct State {
     listed: Listed,
     schedule: Schedule,
     hosts: Hosts,
+    /// The nodes have changed since [`State::changed_nodes`].
+    nodes_are_news: bool,
     /// Records of which not all parts have come.
     records: Assembly,
     announced: Announced,
@@ -114,6 +117,7 @@ impl State {
             listed: Listed::default(),
             schedule: Schedule::default(),
             hosts: Hosts::default(),
+            nodes_are_news: false,
             records: Assembly::default(),
             announced: Announced::default(),
             in_use: Reserved::default(),
@@ -190,9 +194,15 @@ impl State {
             Change::Synced => !std::mem::replace(&mut self.listed.nodes, true),
         };
         if is_news {
+            self.nodes_are_news = self.listed.nodes;
             self.look_for_oddities();
             self.reserve(wall);
         }
+    }
+
+    /// The nodes' own addresses, where the nodes have changed since this was asked last; none before all are listed.
+    pub fn changed_nodes(&mut self) -> Option<BTreeSet<IpAddr>> {
+        std::mem::take(&mut self.nodes_are_news).then(|| self.hosts.addresses())
     }
 
     /// Tells the allocator what is never handed out, once all that says so is listed.

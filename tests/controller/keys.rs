@@ -44,6 +44,13 @@ fn what_is_wrong_with_the_users_keys_is_told_and_left_alone() -> Result<()> {
     let note = cluster.expect_event("landfall-system", "landfall", "HeartbeatKeys")?;
     assert!(note.contains("its key current has 5 bytes and must have 32"), "{note}");
     ensure!(current(&cluster)? == "c2hvcnQ=", "it was changed");
+    // And what a user's edit makes of it.
+    cluster.sandbox.kubectl(&["patch", flag, namespace, kind, name, "-p", r#"{"data":{"current":"bG9uZ2Vy"}}"#])?;
+    wait_for("the next Event", SOON, || {
+        let events = cluster.sandbox.get(&["events.events.k8s.io", flag, namespace])?.to_string();
+        ensure!(events.contains("its key current has 6 bytes and must have 32"), "{events}");
+        Ok(())
+    })?;
     Ok(())
 }
 

@@ -1,7 +1,13 @@
 //! A foreign host has addresses of the pool: the LAN's client, which is no node.
 
-use crate::{announced::wait_announced, lab::Lab, objects, sight::host};
-use landfall_sandbox::Process;
+use crate::{
+    announced::wait_announced,
+    lab::{Lab, PATIENCE},
+    objects,
+    sight::host,
+};
+use anyhow::{Context, ensure};
+use landfall_sandbox::{Process, wait_for};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -36,6 +42,12 @@ fn a_nodes_own_address_that_another_implementation_writes_over_ours_is_answered_
     lab.apply_example("2-loadbalancer.yaml");
     let vip = lab.address("web");
     lab.owner(vip);
+    wait_for("the nodes' own addresses to be told", PATIENCE, || {
+        let told = lab.accepted()["node-addresses"].as_str().map(str::to_owned).context("none yet")?;
+        ensure!(lab.sandbox.nodes().iter().all(|node| told.contains(&node.ipv4().to_string())), "{told}");
+        Ok(())
+    })
+    .unwrap();
     // They would write their own word again.
     lab.landfall.controllers().iter().for_each(Process::kill);
     let nodes = lab.sandbox.nodes();

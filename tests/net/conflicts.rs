@@ -26,7 +26,7 @@ const BOTH: [&str; 2] = [VIP, VIP6];
 fn conflict(says: &str) -> Seen {
     let config =
         format!("pools: [{{name: a, addresses: [{VIP}, '{VIP6}']}}]\nannouncements: [{{conflict: {{{says}}}}}]");
-    Seen::Accepted(Change::Applied(Accepted { config: Some(config), cluster: Some("c".into()) }))
+    Seen::Accepted(Change::Applied(Accepted { config: Some(config), cluster: Some("c".into()), ..Accepted::default() }))
 }
 
 /// A Service with this VIP alone, which was announced before or not.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 const THIRD_MAC: &str = "02:00:00:00:00:0c";
 /// Without another sign of life an owner is dead a quarter of a second after its last heartbeat.
-const DEAD_OTHERWISE: Duration = Duration::from_secs(1);
+const DEAD_OTHERWISE: Duration = Duration::from_secs(3);
 /// Plain answers count for ten seconds.
 const VOUCHED: Duration = Duration::from_secs(20);
 

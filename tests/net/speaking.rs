@@ -83,7 +83,7 @@ pub fn service(local: bool) -> Seen {
 /// The configuration with the VIP's pool, and more lines of it.
 pub fn configuration(more: &str) -> Seen {
     let config = format!("pools: [{{name: a, addresses: [{VIP}]}}]\n{more}");
-    Seen::Accepted(Change::Applied(Accepted { config: Some(config), cluster: Some("c".into()) }))
+    Seen::Accepted(Change::Applied(Accepted { config: Some(config), cluster: Some("c".into()), ..Accepted::default() }))
 }
 
 /// What the watches of a node's speaker tell first.

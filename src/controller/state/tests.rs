@@ -172,6 +172,19 @@ fn host(address: &str) -> Host {
 }
 
 #[test]
+fn the_nodes_own_addresses_are_told_once_all_are_listed_and_when_they_change() {
+    let mut state = State::new(1);
+    state.observe_node(Change::Applied(host("192.0.2.1")), wall());
+    assert_eq!(state.changed_nodes(), None);
+    state.observe_node(Change::Synced, wall());
+    assert_eq!(state.changed_nodes(), Some(["192.0.2.1".parse().unwrap()].into()));
+    state.observe_node(Change::Applied(host("192.0.2.1")), wall());
+    assert_eq!(state.changed_nodes(), None);
+    state.observe_node(Change::Deleted(ObjectName { namespace: String::new(), name: "n1".into() }), wall());
+    assert_eq!(state.changed_nodes(), Some([].into()));
+}
+
+#[test]
 fn a_nodes_own_address_is_given_to_nobody() {
     let mut bench = Bench::new();
     bench.restart(POOL);

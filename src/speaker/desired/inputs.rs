@@ -85,8 +85,8 @@ pub struct Inputs {
     pub(super) slice_owner: BTreeMap<ObjectName, ServiceKey>,
     pub(super) node: Option<Node>,
     pub(super) accepted: Option<InForce>,
-    /// Services' addresses that an edit has left without a pool.
-    left: BTreeSet<IpAddr>,
+    /// The nodes' own addresses.
+    pub(super) nodes: BTreeSet<IpAddr>,
     data_path: Option<Result<(), Broken>>,
     /// The lists that are complete.
     complete: BTreeSet<List>,
@@ -145,14 +145,11 @@ impl Inputs {
         let orphan = config.conflict("");
         let mut scopes = Scopes::new(config, &here);
         let mut orphans = Vec::new();
-        let vips = services.into_iter().filter_map(|(address, services)| {
-            let announced = services.iter().any(|service| service.announced.contains(&address));
-            let pool = config.position_of(address);
-            // The record tells of no addresses: one that was never ours has come from another implementation, and may be a node's.
-            if pool.is_none() && !announced && !self.left.contains(&address) {
-                return None;
-            }
+        // Another implementation may have written them over ours, as k3s' ServiceLB does.
+        services.retain(|address, _| !self.nodes.contains(address));
+        let vips = services.into_iter().map(|(address, services)| {
             let labels: Vec<&Labels> = services.iter().map(|service| &service.labels).collect();
+            let pool = config.position_of(address);
             orphans.extend(pool.is_none().then_some(address));
             let (scope, it) = scopes.of(pool, &labels);
             let preferences = it.preferences;
@@ -163,8 +160,9 @@ impl Inputs {
                 Ok(Wish { tier, preferences })
             });
             let conflict = pool.map_or(orphan, |pool| conflicts[pool]);
+            let announced = services.iter().any(|service| service.announced.contains(&address));
             let services = services.iter().map(|service| service.key.clone()).collect();
-            Some((address, Vip { services, here, conflict, announced, scope }))
+            (address, Vip { services, here, conflict, announced, scope })
         });
         let vips = vips.collect();
         let scopes = scopes.all;
@@ -191,7 +189,6 @@ impl Inputs {
         if !service.recorded {
             let before = self.services.get(&service.key).filter(|before| before.uid == service.uid);
             service.vips.retain(|vip| before.is_some_and(|before| before.vips.contains(vip)));
-            service.announced.extend(before.iter().flat_map(|before| &before.announced));
         }
         if service.vips.is_empty() {
             self.services.remove(&service.key);
@@ -232,24 +229,15 @@ impl Inputs {
     }
 
     fn accept(&mut self, accepted: Accepted) {
+        if let Some(nodes) = accepted.nodes {
+            self.nodes = nodes;
+        }
         let (Some(text), Some(cluster)) = (accepted.config, accepted.cluster) else { return };
         match InForce::new(cluster, text) {
-            Ok(accepted) => {
-                self.leave(&accepted.config);
-                self.accepted = Some(accepted);
-            }
+            Ok(accepted) => self.accepted = Some(accepted),
             // A newer controller's: what this speaker understood last stays in force.
             Err(errors) => tracing::warn!(%errors, "the accepted configuration is not understood, the last one stays"),
         }
-    }
-
-    /// Finds the addresses that `config` leaves without a pool.
-    fn leave(&mut self, config: &Config) {
-        let before = self.accepted.as_ref().map(|accepted| &accepted.config);
-        let was_ours =
-            |vip: &IpAddr| before.is_some_and(|it| it.position_of(*vip).is_some()) || self.left.contains(vip);
-        let vips = self.services.values().flat_map(|service| &service.vips);
-        self.left = vips.filter(|vip| was_ours(vip) && config.position_of(**vip).is_none()).copied().collect();
     }
 
     /// Whether the watches have told everything once.

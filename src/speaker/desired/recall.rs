@@ -39,7 +39,9 @@ impl Inputs {
             self.recalled.node = !self.is_complete(List::Node);
             self.node = known.node.filter(|_| self.recalled.node);
         }
-        self.accepted = self.accepted.take().or(known.accepted);
+        if self.accepted.is_none() {
+            (self.accepted, self.nodes) = (known.accepted, known.nodes);
+        }
     }
 
     /// A list is complete: what stood in for it and is not there any more goes.

@@ -20,11 +20,9 @@ pub fn desired(config: &str, vip: &str) -> Desired {
     desired_with(config, &[vip])
 }
 
-/// A table of these VIPs, all of one Service. They are from a pool that an edit has replaced by those of `config`.
+/// A table of these VIPs, all of one Service.
 pub fn desired_with(config: &str, vips: &[&str]) -> Desired {
-    let before = format!("pools: [{{name: before, addresses: ['{}']}}]", vips.join("', '"));
-    let before = if vips.is_empty() { config } else { &before };
-    inputs([node(None), accepted(before), service("web", vips, false), accepted(config)]).desired().unwrap()
+    inputs([node(None), accepted(config), service("web", vips, false)]).desired().unwrap()
 }
 
 fn key(name: &str) -> ServiceKey {
@@ -57,7 +55,8 @@ fn node(excluded: Option<Exclusion>) -> Seen {
 }
 
 fn accepted(config: &str) -> Seen {
-    Seen::Accepted(Change::Applied(Accepted { config: Some(config.into()), cluster: Some("c".into()) }))
+    let accepted = Accepted { config: Some(config.into()), cluster: Some("c".into()), ..Accepted::default() };
+    Seen::Accepted(Change::Applied(accepted))
 }
 
 /// All that the watches tell where there is one VIP.
@@ -275,22 +274,25 @@ fn an_address_without_a_pool_stays_announced_and_a_bad_configuration_changes_not
 
 /// Another implementation that writes the nodes' own addresses over ours leaves the record where it is.
 #[test]
-fn an_address_in_no_pool_is_announced_only_where_it_was_ours() {
-    let theirs = "203.0.113.1";
-    let mut inputs = inputs([node(None), accepted(POOL), service("web", &[VIP], false)]);
-    inputs.apply(service("web", &[theirs], false));
-    assert_eq!(here(&inputs, theirs), None);
-    inputs.apply(accepted("pools: [{name: b, addresses: [198.51.100.7]}]"));
-    assert_eq!(here(&inputs, theirs), None, "no pool was left");
-    // By the controller's word, as after a restart of this speaker.
-    let announced = |recorded| {
-        let announced = if recorded { vec![VIP.parse().unwrap()] } else { Vec::new() };
-        Seen::Service(Change::Applied(Announced { recorded, announced, ..object(&[VIP]) }))
+fn a_nodes_own_address_is_nobodys_vip_be_it_in_a_pool_or_not() {
+    let (listed, unlisted) = ("198.51.100.101", "203.0.113.1");
+    let nodes = [listed, unlisted].map(|address| address.parse().unwrap());
+    let config = |nodes: Option<&[IpAddr]>| {
+        let nodes = nodes.map(|nodes| nodes.iter().copied().collect());
+        Seen::Accepted(Change::Applied(Accepted { config: Some(POOL.into()), cluster: Some("c".into()), nodes }))
     };
-    inputs.apply(announced(true));
-    assert_eq!(here(&inputs, VIP), FIRST);
-    inputs.apply(announced(false));
-    assert_eq!(here(&inputs, VIP), FIRST, "its annotations are wiped");
+    let mut inputs = inputs([node(None), config(Some(&nodes)), service("web", &[VIP, listed, unlisted], false)]);
+    let vips = |inputs: &Inputs| inputs.desired().unwrap().vips.into_keys().collect::<Vec<_>>();
+    let ours = vec![VIP.parse::<IpAddr>().unwrap()];
+    assert_eq!(vips(&inputs), ours);
+    inputs.apply(config(None));
+    assert_eq!(vips(&inputs), ours, "nothing new is known of them");
+    let mut restarted = Inputs::default();
+    restarted.recall(Inputs::from_text(&inputs.to_text().unwrap().unwrap()).unwrap());
+    restarted.apply(Seen::DataPath(Ok(())));
+    assert_eq!(vips(&restarted), ours, "after a restart without the API server");
+    inputs.apply(config(Some(&nodes[..1])));
+    assert_eq!(vips(&inputs), [ours[0], nodes[1]], "the other node is gone");
 }
 
 #[test]

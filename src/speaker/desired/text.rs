@@ -7,7 +7,7 @@
 use super::inputs::{InForce, Inputs};
 use crate::cluster::{endpoints::LocalEndpoints, node::Node, service::Announced};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet, net::IpAddr};
 
 /// The form of the text. Another one is not read.
 const FORMAT: u32 = 1;
@@ -23,6 +23,8 @@ struct Text<'a> {
     cluster: Cow<'a, str>,
     config: Cow<'a, str>,
     node: Cow<'a, Node>,
+    #[serde(default)]
+    nodes: Cow<'a, BTreeSet<IpAddr>>,
     services: Vec<Cow<'a, Announced>>,
     slices: Vec<Cow<'a, LocalEndpoints>>,
 }
@@ -55,6 +57,7 @@ impl Inputs {
             cluster: Cow::Borrowed(&accepted.cluster),
             config: Cow::Borrowed(&accepted.text),
             node: Cow::Borrowed(node),
+            nodes: Cow::Borrowed(&self.nodes),
             services: self.services.values().map(Cow::Borrowed).collect(),
             slices: slices.map(Cow::Borrowed).collect(),
         };
@@ -70,10 +73,11 @@ impl Inputs {
         if format != FORMAT {
             return Err(Unreadable::Format(format));
         }
-        let Text { cluster, config, node, services, slices, .. } = serde_json::from_slice(text)?;
+        let Text { cluster, config, node, nodes, services, slices, .. } = serde_json::from_slice(text)?;
         let accepted = InForce::new(cluster.into_owned(), config.into_owned()).map_err(Unreadable::Config)?;
         let mut inputs = Self::default();
         (inputs.node, inputs.accepted) = (Some(node.into_owned()), Some(accepted));
+        inputs.nodes = nodes.into_owned();
         for service in services {
             let service = Announced { announced: Vec::new(), ..service.into_owned() };
             inputs.services.insert(service.key.clone(), service);
