@@ -7,7 +7,7 @@ use super::{
     state::{About, State, Write},
 };
 use crate::cluster::{
-    events::{Teller, Telling},
+    events::{Severity, Teller, Telling},
     lease::Tenure,
     names,
     namespace::Namespace,
@@ -202,7 +202,12 @@ impl Leader<'_> {
                 }
                 Outcome::Written
             }
-            Ok(Some(Err(error))) => outcome(key, &error),
+            Ok(Some(Err(error))) => {
+                if let Some(telling) = refusal(&error) {
+                    self.tell(About::Service(key.clone(), uid), telling);
+                }
+                outcome(key, &error)
+            }
             Ok(None) => {
                 warn!(service = %key, "the lease ran out before a write was answered");
                 Outcome::Failed
@@ -214,6 +219,19 @@ impl Leader<'_> {
         };
         (flight, outcome)
     }
+}
+
+/// What is told of a write that the API server refuses for a reason of its own, such as a policy: the Service cannot say it itself.
+fn refusal(error: &Error) -> Option<Telling> {
+    let Error::Api(status) = error else { return None };
+    matches!(status.code, 400 | 403 | 422).then(|| Telling {
+        severity: Severity::Warning,
+        reason: "WriteRefused",
+        note: format!(
+            "the API server refuses what Landfall has to write into the Service's status: change the Service, or what refuses it: {}",
+            status.message
+        ),
+    })
 }
 
 fn outcome(key: &ServiceKey, error: &Error) -> Outcome {

@@ -9,5 +9,6 @@ mod bursts;
 mod configuration;
 mod conflicts;
 mod leading;
+mod policies;
 mod rights;
 mod rules;
