@@ -43,6 +43,8 @@ const LONGEST: Duration = Duration::from_secs(60);
 pub struct Flight<K> {
     /// Whose.
     pub key: K,
+    /// How often it has failed before, one time after the other.
+    pub failures: u32,
     number: u64,
 }
 
@@ -164,13 +166,14 @@ impl<K: Ord + Clone> Queue<K> {
         let is_due = |waiting: &Waiting<K>| waiting.first().is_some_and(|(at, ..)| *at <= now);
         let (.., key) = [&mut self.urgent, &mut self.ready].into_iter().find(|it| is_due(it))?.pop_first()?;
         self.departures += 1;
-        let number = self.departures;
+        let (number, mut failures) = (self.departures, 0);
         if let Some(entry) = self.entries.get_mut(&key) {
+            failures = entry.failures;
             (entry.place, entry.flying, entry.again) = (None, Some(number), false);
             entry.flies_urgent = std::mem::take(&mut entry.urgent);
             self.flying += 1;
         }
-        Some(Flight { key, number })
+        Some(Flight { key, failures, number })
     }
 
     /// When [`Queue::next`] has something without a further event; `None`: only after one.
@@ -182,7 +185,7 @@ impl<K: Ord + Clone> Queue<K> {
 
     /// A flight ended. Says whether it still mattered: not, when its object had gone before.
     pub fn done(&mut self, flight: &Flight<K>, outcome: Outcome, now: Duration) -> bool {
-        let Flight { key, number } = flight;
+        let Flight { key, number, .. } = flight;
         let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.flying == Some(*number)) else { return false };
         entry.flying = None;
         self.flying -= 1;

@@ -21,7 +21,7 @@ use serde_json::json;
 use std::{collections::BTreeSet, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     sync::watch::{Receiver, Sender},
-    time::{sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tracing::{error, info, warn};
 
@@ -89,6 +89,7 @@ pub async fn follow(
     }
     desk.identify(&client).await;
     let mut edits = pin!(watch(edits, only(names::CONFIG), Edited::new));
+    let mut quiet = Instant::now();
     loop {
         tokio::select! {
             Some(change) = edits.next() => match change {
@@ -105,9 +106,11 @@ pub async fn follow(
                 Change::Deleted(_) => desk.found(Accepted::default()).await,
                 Change::Synced => {}
             },
-            Ok(()) = nodes.changed() => {
+            Ok(()) = async { sleep_until(quiet).await; nodes.changed().await } => {
                 let nodes = nodes.borrow_and_update().clone();
                 desk.know(nodes).await;
+                // Every speaker reads each version: a cluster that grows is not told node by node.
+                quiet = Instant::now() + AGAIN;
             }
             else => return,
         }
@@ -143,7 +146,6 @@ impl Desk<'_> {
         }
     }
 
-    /// The watch found this stored: what we wrote, an echo of what we wrote before, or somebody else's word, which is undone.
     /// These are the nodes' own addresses.
     async fn know(&mut self, nodes: Option<BTreeSet<IpAddr>>) {
         if self.stored.nodes != nodes {
@@ -151,6 +153,7 @@ impl Desk<'_> {
         }
     }
 
+    /// The watch found this stored: what we wrote, an echo of what we wrote before, or somebody else's word, which is undone.
     async fn found(&mut self, found: Accepted) {
         if found != self.stored && self.store(self.stored.clone()).await {
             warn!("ConfigMap {} was changed or deleted: stored again", names::ACCEPTED);

@@ -203,10 +203,15 @@ impl Leader<'_> {
                 Outcome::Written
             }
             Ok(Some(Err(error))) => {
-                if let Some(telling) = refusal(&error) {
-                    self.tell(About::Service(key.clone(), uid), telling);
+                let outcome = outcome(key, &error);
+                // Once, and not at once: what passes is no news.
+                if outcome == Outcome::Failed
+                    && flight.failures == 1
+                    && let Error::Api(status) = &error
+                {
+                    self.tell(About::Service(key.clone(), uid), refusal(&status.message));
                 }
-                outcome(key, &error)
+                outcome
             }
             Ok(None) => {
                 warn!(service = %key, "the lease ran out before a write was answered");
@@ -221,17 +226,13 @@ impl Leader<'_> {
     }
 }
 
-/// What is told of a write that the API server refuses for a reason of its own, such as a policy: the Service cannot say it itself.
-fn refusal(error: &Error) -> Option<Telling> {
-    let Error::Api(status) = error else { return None };
-    matches!(status.code, 400 | 403 | 422).then(|| Telling {
-        severity: Severity::Warning,
-        reason: "WriteRefused",
-        note: format!(
-            "the API server refuses what Landfall has to write into the Service's status: change the Service, or what refuses it: {}",
-            status.message
-        ),
-    })
+/// What is told of a write that the API server goes on refusing, such as for a policy: the Service cannot say it itself.
+fn refusal(why: &str) -> Telling {
+    let note = format!(
+        "the API server does not take what Landfall has to write into the Service's status: change the Service, or what refuses it: \
+         {why}"
+    );
+    Telling { severity: Severity::Warning, reason: "WriteRefused", note }
 }
 
 fn outcome(key: &ServiceKey, error: &Error) -> Outcome {

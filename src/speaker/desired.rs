@@ -42,6 +42,9 @@ pub enum NotHere {
     /// `externalTrafficPolicy: Local`, and no usable endpoint here.
     #[error("externalTrafficPolicy is Local and no usable endpoint of the address's family is on this node")]
     NoLocalEndpoint,
+    /// No VIP, whatever the status says.
+    #[error("the address is a node's own, and was never announced: whoever wrote it into the status is not Landfall")]
+    NodeAddress,
 }
 
 /// What is wanted for one VIP.

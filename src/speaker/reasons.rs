@@ -98,6 +98,7 @@ pub fn not_here(why: NotHere) -> Reason {
         NotHere::DataPath(Broken::NotYet) => reason("DataPathNotYet", why),
         NotHere::DataPath(Broken::Failing) => reason("DataPathBroken", why),
         NotHere::NoLocalEndpoint => reason("NoLocalEndpoint", why),
+        NotHere::NodeAddress => reason("NodeAddress", why),
     }
 }
 
@@ -305,6 +306,7 @@ mod tests {
         let eth0 = Link::fit(2, "eth0", &[]);
         let addresses = [
             Ineligible::NotHere(NotHere::NoLocalEndpoint),
+            Ineligible::NotHere(NotHere::NodeAddress),
             Ineligible::NotHere(NotHere::NotAnnounced),
             Ineligible::NotHere(NotHere::NodeNotSelected),
             Ineligible::NotHere(NotHere::DataPath(Broken::NotYet)),

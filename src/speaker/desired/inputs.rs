@@ -145,22 +145,23 @@ impl Inputs {
         let orphan = config.conflict("");
         let mut scopes = Scopes::new(config, &here);
         let mut orphans = Vec::new();
-        // Another implementation may have written them over ours, as k3s' ServiceLB does.
-        services.retain(|address, _| !self.nodes.contains(address));
         let vips = services.into_iter().map(|(address, services)| {
             let labels: Vec<&Labels> = services.iter().map(|service| &service.labels).collect();
             let pool = config.position_of(address);
             orphans.extend(pool.is_none().then_some(address));
             let (scope, it) = scopes.of(pool, &labels);
             let preferences = it.preferences;
+            let announced = services.iter().any(|service| service.announced.contains(&address));
+            // Another implementation may have written it over ours, as k3s' ServiceLB does.
+            let is_nodes = self.nodes.contains(&address) && !announced;
             let allowed = it.by.as_ref().map(drop).map_err(|why| *why);
+            let allowed = if is_nodes { Err(NotHere::NodeAddress) } else { allowed };
             let here = allowed.and_then(|()| {
                 let tiers = services.iter().filter_map(|service| self.tier(service, Family::of(address)));
                 let tier = tiers.min().ok_or(NotHere::NoLocalEndpoint)?;
                 Ok(Wish { tier, preferences })
             });
             let conflict = pool.map_or(orphan, |pool| conflicts[pool]);
-            let announced = services.iter().any(|service| service.announced.contains(&address));
             let services = services.iter().map(|service| service.key.clone()).collect();
             (address, Vip { services, here, conflict, announced, scope })
         });
@@ -233,6 +234,9 @@ impl Inputs {
             self.nodes = nodes;
         }
         let (Some(text), Some(cluster)) = (accepted.config, accepted.cluster) else { return };
+        if self.accepted.as_ref().is_some_and(|before| before.cluster == cluster && before.text == text) {
+            return;
+        }
         match InForce::new(cluster, text) {
             Ok(accepted) => self.accepted = Some(accepted),
             // A newer controller's: what this speaker understood last stays in force.

@@ -39,8 +39,9 @@ impl Inputs {
             self.recalled.node = !self.is_complete(List::Node);
             self.node = known.node.filter(|_| self.recalled.node);
         }
-        if self.accepted.is_none() {
-            (self.accepted, self.nodes) = (known.accepted, known.nodes);
+        self.accepted = self.accepted.take().or(known.accepted);
+        if self.nodes.is_empty() {
+            self.nodes = known.nodes;
         }
     }
 

@@ -282,17 +282,21 @@ fn a_nodes_own_address_is_nobodys_vip_be_it_in_a_pool_or_not() {
         Seen::Accepted(Change::Applied(Accepted { config: Some(POOL.into()), cluster: Some("c".into()), nodes }))
     };
     let mut inputs = inputs([node(None), config(Some(&nodes)), service("web", &[VIP, listed, unlisted], false)]);
-    let vips = |inputs: &Inputs| inputs.desired().unwrap().vips.into_keys().collect::<Vec<_>>();
-    let ours = vec![VIP.parse::<IpAddr>().unwrap()];
-    assert_eq!(vips(&inputs), ours);
+    let not = Some(Err(NotHere::NodeAddress));
+    let all = |inputs: &Inputs| [VIP, listed, unlisted].map(|vip| here(inputs, vip));
+    assert_eq!(all(&inputs), [FIRST, not, not]);
     inputs.apply(config(None));
-    assert_eq!(vips(&inputs), ours, "nothing new is known of them");
+    assert_eq!(all(&inputs), [FIRST, not, not], "nothing new is known of them");
     let mut restarted = Inputs::default();
     restarted.recall(Inputs::from_text(&inputs.to_text().unwrap().unwrap()).unwrap());
     restarted.apply(Seen::DataPath(Ok(())));
-    assert_eq!(vips(&restarted), ours, "after a restart without the API server");
+    assert_eq!(all(&restarted), [FIRST, not, not], "after a restart without the API server");
     inputs.apply(config(Some(&nodes[..1])));
-    assert_eq!(vips(&inputs), [ours[0], nodes[1]], "the other node is gone");
+    assert_eq!(all(&inputs), [FIRST, not, FIRST], "the other node is gone");
+    // A node that takes an address of ours is a host like any other.
+    let announced = vec![nodes[0]];
+    inputs.apply(Seen::Service(Change::Applied(Announced { announced, ..object(&[listed]) })));
+    assert_eq!(here(&inputs, listed), FIRST);
 }
 
 #[test]
