@@ -2,7 +2,10 @@
 //!
 //! The leading controller writes it, before a configuration takes effect; speakers read it and nothing else.
 
-use super::names;
+use super::{
+    names,
+    object::{join_addresses, parse_addresses},
+};
 use k8s_openapi::api::core::v1::ConfigMap;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,18 +31,16 @@ impl Accepted {
         Self {
             config: data.remove(names::CONFIG_KEY),
             cluster: data.remove(names::CLUSTER_KEY),
-            nodes: nodes.map(|text| text.split(',').filter_map(|address| address.parse().ok()).collect()),
+            nodes: nodes.as_deref().map(parse_addresses),
         }
     }
 
     /// The ConfigMap's data; as a merge patch it leaves alone what is not known.
     pub fn data(&self) -> BTreeMap<&'static str, String> {
-        let nodes =
-            self.nodes.as_ref().map(|nodes| nodes.iter().map(ToString::to_string).collect::<Vec<_>>().join(","));
         let entries = [
             (names::CONFIG_KEY, self.config.clone()),
             (names::CLUSTER_KEY, self.cluster.clone()),
-            (names::NODES_KEY, nodes),
+            (names::NODES_KEY, self.nodes.as_ref().map(join_addresses)),
         ];
         entries.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
     }

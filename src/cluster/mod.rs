@@ -31,4 +31,5 @@ mod streamed;
 pub mod watch;
 
 pub use lenient::Lenient;
+pub use object::join_addresses;
 pub use watch::{Change, Names, ObjectName, only, watch, watch_again, watch_named};

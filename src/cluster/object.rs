@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use landfall_core::addr::Family;
 use serde::{Deserialize, Deserializer};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// Decodes metadata and leaves out `managedFields`, the larger half of most objects.
 pub(super) fn lean_metadata<'de, D: Deserializer<'de>>(from: D) -> Result<ObjectMeta, D::Error> {
@@ -33,6 +33,16 @@ pub(super) fn lean_metadata<'de, D: Deserializer<'de>>(from: D) -> Result<Object
         finalizers: lean.finalizers,
         ..ObjectMeta::default()
     })
+}
+
+/// Our own word on addresses, as annotations and ConfigMaps have it. What cannot be read is left out.
+pub(super) fn parse_addresses<T: FromIterator<IpAddr>>(text: &str) -> T {
+    text.split(',').filter_map(|address| address.parse().ok()).collect()
+}
+
+/// The other way.
+pub fn join_addresses<'a>(addresses: impl IntoIterator<Item = &'a IpAddr>) -> String {
+    addresses.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// What Kubernetes calls a family.

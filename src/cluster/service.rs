@@ -5,7 +5,7 @@
 
 use super::{
     names,
-    object::{lean_metadata, parse_family, stands_for},
+    object::{lean_metadata, parse_addresses, parse_family, stands_for},
 };
 use arcstr::ArcStr;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -144,7 +144,7 @@ impl Service {
         let (share, malformed) = share::share(annotation, &spec);
         request.malformed = request.malformed.or(malformed);
         let has_announced = annotation(names::ANNOUNCED_ADDRESSES).is_some();
-        let settled = annotation(names::SETTLED_ADDRESSES).map(parse_addresses);
+        let settled = annotation(names::SETTLED_ADDRESSES).map(parse_addresses::<Vec<_>>);
         let has_settled = settled.is_some();
         let record = annotation(names::ALLOCATED_FROM).map(ArcStr::from);
         let is_settled = settled.is_some_and(|settled| addresses.iter().any(|address| settled.contains(address)));
@@ -245,11 +245,6 @@ fn one_of_each_family(mut addresses: Vec<IpAddr>) -> Box<[IpAddr]> {
 fn announced_addresses(metadata: &ObjectMeta) -> Vec<IpAddr> {
     let text = metadata.annotations.as_ref().and_then(|all| all.get(names::ANNOUNCED_ADDRESSES));
     text.map(|text| parse_addresses(text)).unwrap_or_default()
-}
-
-/// The controller's word on addresses. What cannot be read is none.
-fn parse_addresses(text: &str) -> Vec<IpAddr> {
-    text.split(',').filter_map(|address| address.parse().ok()).collect()
 }
 
 const LOAD_BALANCER: &str = "LoadBalancer";

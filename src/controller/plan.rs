@@ -10,7 +10,7 @@
 use super::announced::Words as Announcement;
 use crate::cluster::{
     events::Telling,
-    names,
+    join_addresses, names,
     service::{Said, Service},
 };
 use k8s_openapi::jiff::Timestamp;
@@ -92,17 +92,12 @@ pub fn announce(service: &Service, words: &Announcement, known: &[IpAddr], now: 
     let condition = change_condition(names::ANNOUNCED, service.announced, Some(&said), now);
     let (mut metadata, mut status) = (Map::new(), Map::new());
     if known.iter().any(|vip| !service.alloc.was_announced(*vip)) {
-        metadata.insert("annotations".into(), json!({names::ANNOUNCED_ADDRESSES: joined(known)}));
+        metadata.insert("annotations".into(), json!({names::ANNOUNCED_ADDRESSES: join_addresses(known)}));
     }
     if let Some(condition) = condition {
         status.insert("conditions".into(), json!([condition]));
     }
     (!metadata.is_empty() || !status.is_empty()).then(|| patch(service, metadata, status))
-}
-
-/// Our word on addresses.
-fn joined(addresses: &[IpAddr]) -> String {
-    addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }
 
 /// The patch, with its preconditions: the object that was looked at, in the version that was looked at.
@@ -180,7 +175,7 @@ fn change_holding(
     if let Some(addresses) = addresses.filter(|_| settled)
         && !(service.alloc.is_settled() && *service.alloc.status == *addresses)
     {
-        annotations.insert(names::SETTLED_ADDRESSES.into(), json!(joined(addresses)));
+        annotations.insert(names::SETTLED_ADDRESSES.into(), json!(join_addresses(addresses)));
     }
     if !annotations.is_empty() {
         metadata.insert("annotations".into(), Value::Object(annotations));

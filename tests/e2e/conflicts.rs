@@ -1,4 +1,4 @@
-//! A foreign host has addresses of the pool: the LAN's client, which is no node.
+//! Addresses that others have: the pool's, which a foreign host has, the LAN's client; and the nodes' own.
 
 use crate::{
     announced::wait_announced,

@@ -22,6 +22,15 @@ impl Bench {
         Self { state: begun(), objects: BTreeMap::new(), version: 0, writes: Vec::new() }
     }
 
+    /// With these Services, and all written that is to be, with [`POOL`].
+    fn settled(names: &[&str]) -> Self {
+        let mut bench = Self::new();
+        bench.restart(POOL);
+        names.iter().for_each(|name| bench.put(name, |_| ()));
+        bench.settle();
+        bench
+    }
+
     /// A new leader beside the same API server.
     fn restart(&mut self, config: &str) {
         self.state = begun();
@@ -230,10 +239,7 @@ fn what_selects_nothing_is_told_once_and_only_when_all_is_listed() {
 
 #[test]
 fn a_restart_writes_nothing_and_moves_nothing() {
-    let mut bench = Bench::new();
-    bench.restart(POOL);
-    ["a", "b", "c"].iter().for_each(|name| bench.put(name, |_| ()));
-    bench.settle();
+    let mut bench = Bench::settled(&["a", "b", "c"]);
     let before = bench.objects.clone();
     bench.restart(POOL);
     // "c" waits for an address, and its condition says so: nobody waits for a write, once it is told that there is no speaker.
@@ -274,10 +280,7 @@ fn a_waiting_service_that_stops_asking_loses_its_condition() {
 
 #[test]
 fn our_condition_comes_back_when_somebody_takes_it() {
-    let mut bench = Bench::new();
-    bench.restart(POOL);
-    bench.put("a", |_| ());
-    bench.settle();
+    let mut bench = Bench::settled(&["a"]);
     bench.put("a", |object| object["status"]["conditions"] = json!([]));
     assert_eq!(bench.settle(), ["a: mended"]);
     assert_eq!(bench.objects["a"]["status"]["conditions"][0]["type"], names::ALLOCATED);
@@ -313,10 +316,7 @@ fn what_a_former_leaders_late_write_shows_is_mended_before_all_that_waits() {
 
 #[test]
 fn the_same_name_with_a_new_uid_is_another_service() {
-    let mut bench = Bench::new();
-    bench.restart(POOL);
-    bench.put("a", |_| ());
-    bench.settle();
+    let mut bench = Bench::settled(&["a"]);
     bench.objects.remove("a");
     bench.put("a", |object| object["metadata"]["uid"] = json!("another"));
     assert_eq!(bench.settle(), ["a: IPAllocated"]);
@@ -372,10 +372,7 @@ fn a_member_that_loses_its_address_is_told_beside_the_write() {
 
 #[test]
 fn a_new_leader_resets_what_was_said_of_an_address_that_fits_again() {
-    let mut bench = Bench::new();
-    bench.restart(POOL);
-    bench.put("a", |_| ());
-    bench.settle();
+    let mut bench = Bench::settled(&["a"]);
     bench.configure("pools: []");
     assert_eq!(bench.settle(), ["a: AddressKept"]);
     bench.restart(POOL);

@@ -154,8 +154,10 @@ impl Inputs {
             let announced = services.iter().any(|service| service.announced.contains(&address));
             // Another implementation may have written it over ours, as k3s' ServiceLB does.
             let is_nodes = self.nodes.contains(&address) && !announced;
-            let allowed = it.by.as_ref().map(drop).map_err(|why| *why);
-            let allowed = if is_nodes { Err(NotHere::NodeAddress) } else { allowed };
+            let allowed = match &it.by {
+                _ if is_nodes => Err(NotHere::NodeAddress),
+                by => by.as_ref().map(drop).map_err(|why| *why),
+            };
             let here = allowed.and_then(|()| {
                 let tiers = services.iter().filter_map(|service| self.tier(service, Family::of(address)));
                 let tier = tiers.min().ok_or(NotHere::NoLocalEndpoint)?;

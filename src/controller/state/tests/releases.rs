@@ -4,10 +4,7 @@ use super::*;
 
 #[test]
 fn a_release_is_written_and_serves_who_waits() {
-    let mut bench = Bench::new();
-    bench.restart(POOL);
-    ["a", "b", "c"].iter().for_each(|name| bench.put(name, |_| ()));
-    bench.settle();
+    let mut bench = Bench::settled(&["a", "b", "c"]);
     bench.put("a", |object| object["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z"));
     let mut writes = bench.settle();
     writes.sort();
@@ -20,10 +17,7 @@ fn a_release_is_written_and_serves_who_waits() {
 
 #[test]
 fn a_type_change_is_a_release_although_the_status_is_wiped() {
-    let mut bench = Bench::new();
-    bench.restart(POOL);
-    bench.put("a", |_| ());
-    bench.settle();
+    let mut bench = Bench::settled(&["a"]);
     bench.put("a", |object| {
         object["metadata"]["annotations"][names::ANNOUNCED_ADDRESSES] = json!("198.51.100.100");
         object["spec"]["type"] = json!("ClusterIP");
@@ -37,10 +31,7 @@ fn a_type_change_is_a_release_although_the_status_is_wiped() {
 
 #[test]
 fn a_change_that_a_new_leader_missed_is_one_release() {
-    let mut bench = Bench::new();
-    bench.restart(POOL);
-    bench.put("a", |_| ());
-    bench.settle();
+    let mut bench = Bench::settled(&["a"]);
     let a = bench.objects.get_mut("a").unwrap();
     a["spec"]["type"] = json!("ClusterIP");
     bench.state = begun();
@@ -57,10 +48,7 @@ fn a_change_that_a_new_leader_missed_is_one_release() {
 
 #[test]
 fn what_was_announced_is_told_to_be_released_though_a_new_leader_sees_no_status() {
-    let mut bench = Bench::new();
-    bench.restart(POOL);
-    bench.put("a", |_| ());
-    bench.settle();
+    let mut bench = Bench::settled(&["a"]);
     let a = bench.objects.get_mut("a").unwrap();
     a["metadata"]["annotations"][names::ANNOUNCED_ADDRESSES] = json!("198.51.100.100");
     (a["spec"]["type"], a["status"]["loadBalancer"]) = (json!("ClusterIP"), json!({}));
@@ -73,10 +61,7 @@ fn what_was_announced_is_told_to_be_released_though_a_new_leader_sees_no_status(
 
 #[test]
 fn a_release_that_is_decided_during_another_write_is_written_after_it() {
-    let mut bench = Bench::new();
-    bench.restart(POOL);
-    bench.put("a", |_| ());
-    bench.settle();
+    let mut bench = Bench::settled(&["a"]);
     bench.put("a", |object| object["status"]["conditions"] = json!([]));
     let mending = bench.state.next(now(), wall()).unwrap();
     bench.put("a", |object| object["spec"]["type"] = json!("ClusterIP"));
@@ -103,10 +88,7 @@ fn the_old_objects_last_write_does_not_end_the_new_ones_release() {
 
 #[test]
 fn nobody_gets_an_address_before_its_release_is_written() {
-    let mut bench = Bench::new();
-    bench.restart(POOL);
-    ["a", "b", "c"].iter().for_each(|name| bench.put(name, |_| ()));
-    bench.settle();
+    let mut bench = Bench::settled(&["a", "b", "c"]);
     bench.put("a", |object| object["metadata"]["deletionTimestamp"] = json!("2026-11-24T12:00:00Z"));
     let release = bench.state.next(now(), wall()).unwrap();
     bench.state.done(&release.flight, Outcome::Failed, now());
@@ -119,10 +101,7 @@ fn nobody_gets_an_address_before_its_release_is_written() {
 
 #[test]
 fn what_another_implementation_gives_after_a_release_stays() {
-    let mut bench = Bench::new();
-    bench.restart(POOL);
-    bench.put("a", |_| ());
-    bench.settle();
+    let mut bench = Bench::settled(&["a"]);
     bench.put("a", |object| object["spec"]["type"] = json!("ClusterIP"));
     assert_eq!(bench.settle(), ["a: IPReleased"]);
     bench.put("a", |object| {
