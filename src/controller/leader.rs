@@ -4,7 +4,7 @@ use super::{
     config, keys,
     memory::Keeper,
     metrics::{Published, Term, Writes},
-    state::{About, State, Write},
+    state::{About, IN_FLIGHT, State, Write},
 };
 use crate::cluster::{
     events::{Severity, Teller, Telling},
@@ -31,8 +31,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, trace, warn};
 
-/// So many writes are in flight at once.
-const IN_FLIGHT: usize = 64;
 /// No write takes longer; a shorter Lease makes it shorter still.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a server is left alone that is busy and does not say for how long, or is away.

@@ -20,27 +20,34 @@ use landfall_sandbox::Cluster;
 use serde_json::{Value, json};
 use std::{
     net::IpAddr,
+    path::Path,
     pin::Pin,
     time::{Duration, Instant},
 };
 
 /// Longer than anything takes.
 pub const PATIENCE: Duration = Duration::from_secs(30);
-/// Calls at once: as many as Landfall's controller makes.
-const IN_FLIGHT: usize = 64;
 const FEW: usize = 4;
 
-/// Services of namespace `default`, as administrator.
+/// Services of namespace `default`.
 pub struct Services(Api<Service>);
 
 impl Services {
-    /// To be called in the control plane's namespace, inside a tokio runtime.
+    /// As administrator. To be called in the control plane's namespace, inside a tokio runtime.
     ///
     /// # Errors
-    /// Where the API server does not answer.
+    /// Where there is no kubeconfig.
     pub async fn connect(cluster: &Cluster) -> Result<Self> {
+        Self::connect_by(&cluster.kubeconfig()).await
+    }
+
+    /// As whom a kubeconfig says. To be called as [`Services::connect`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn connect_by(kubeconfig: &Path) -> Result<Self> {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let file = Kubeconfig::read_from(cluster.kubeconfig())?;
+        let file = Kubeconfig::read_from(kubeconfig)?;
         let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await?;
         // The client of Landfall itself: kube's own waits for acknowledgements (no TCP_NODELAY).
         Ok(Self(Api::namespaced(client::connect(&config)?, "default")))
@@ -103,19 +110,19 @@ impl Services {
         Ok(list.items.into_iter().map(|object| service::Service::new(object, None)).collect())
     }
 
-    /// Sends what Landfall's controller would send for these decisions about Services that look like this, as fast as that
-    /// may send: the least that it costs.
+    /// Sends what Landfall's controller would send for these decisions about Services that look like this, so many at once:
+    /// the least that it costs.
     ///
     /// # Errors
     /// Where one is refused.
-    pub async fn carry_out(&self, decisions: &[(service::Service, Decision)]) -> Result<()> {
+    pub async fn carry_out(&self, decisions: &[(service::Service, Decision)], at_once: usize) -> Result<()> {
         let patch = |(service, decision): &(service::Service, Decision)| {
             let plan = plan(service, Some(decision), Timestamp::now());
             Some((service.alloc.key.clone(), plan?.patch))
         };
         let patches: Vec<(ServiceKey, Value)> = decisions.iter().filter_map(patch).collect();
         let client = self.0.clone().into_client();
-        self.each(patches, IN_FLIGHT, async |_, (key, patch)| {
+        self.each(patches, at_once, async |_, (key, patch)| {
             service::patch_status(&client, &key, &patch).await?;
             Ok(())
         })
@@ -127,12 +134,12 @@ impl Services {
     ///
     /// # Errors
     /// Where a write is refused, or the watch ends.
-    pub async fn carry_out_watching(&self, decisions: &[(service::Service, Decision)]) -> Result<()> {
+    pub async fn carry_out_watching(&self, decisions: &[(service::Service, Decision)], at_once: usize) -> Result<()> {
         let version = self.0.list(&ListParams::default().limit(1)).await?.metadata.resource_version.unwrap_or_default();
         let api: Api<ServiceObject> = Api::namespaced(self.0.clone().into_client(), "default");
         let changes = api.watch(&WatchParams::default().timeout(290), &version).await?;
         tokio::select! {
-            done = self.carry_out(decisions) => done,
+            done = self.carry_out(decisions, at_once) => done,
             end = changes.try_for_each(async |_| Ok(())) => anyhow::bail!("the watch ended: {end:?}"),
         }
     }

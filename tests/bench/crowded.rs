@@ -5,6 +5,7 @@
 use crate::{api::Services, lab::alone, lan::inside};
 use anyhow::{Context, Result, ensure};
 use arcstr::ArcStr;
+use landfall::{cluster::names, controller::state::IN_FLIGHT};
 use landfall_core::alloc::{Decision, ServiceKey};
 use landfall_sandbox::{AuditTail, Landfall, Process, Request, Sandbox, objects::lean_service, wait_for};
 use serde_json::{Value, json};
@@ -18,6 +19,8 @@ pub const PAUSE: Duration = Duration::from_secs(5);
 const END: Duration = Duration::from_secs(10);
 /// Nodes, each with a speaker.
 pub const NODES: u8 = 10;
+/// The controller's ServiceAccount.
+const ACCOUNT: &str = "landfall-controller";
 /// As the audit log calls it.
 pub const CONTROLLER: &str = "system:serviceaccount:landfall-system:landfall-controller";
 /// As the audit log calls them.
@@ -63,6 +66,15 @@ impl Crowd {
     /// Those of `work`.
     pub fn services<T: Send>(&self, work: impl AsyncFnOnce(&Services) -> Result<T> + Send) -> Result<T> {
         inside(&self.sandbox.control_plane(), async || work(&Services::connect(&self.sandbox).await?).await)
+    }
+
+    /// Works with the API server as the controller does: under its ServiceAccount, with a token.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn as_controller<T: Send>(&self, work: impl AsyncFnOnce(&Services) -> Result<T> + Send) -> Result<T> {
+        let kubeconfig = self.sandbox.kubeconfig_for(names::NAMESPACE, ACCOUNT, None)?;
+        inside(&self.sandbox.control_plane(), async || work(&Services::connect_by(&kubeconfig).await?).await)
     }
 
     /// Creates these Services.
@@ -133,7 +145,7 @@ impl Crowd {
                 (service, Decision::Release { key, uid, addresses, leaves_status: false })
             };
             let decisions: Vec<_> = api.projected().await?.into_iter().map(release).collect();
-            api.carry_out(&decisions).await
+            api.carry_out(&decisions, IN_FLIGHT).await
         })
     }
 

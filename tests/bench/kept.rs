@@ -14,7 +14,7 @@ use landfall::{
         record::{LONGEST, Part, split},
         service::{Service, ServiceObject},
     },
-    controller::state::State,
+    controller::state::{IN_FLIGHT, State},
 };
 use landfall_core::{alloc::ServiceKey, config::Labels};
 use serde_json::{Value, json};
@@ -72,7 +72,7 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
-        let mut state = State::new(64);
+        let mut state = State::new(IN_FLIGHT);
         state.remember(Vec::new(), wall());
         state.configure(config("10.0.0.0/8"), wall());
         state.observe_namespace(Change::Synced, wall());
