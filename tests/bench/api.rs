@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::{api::core::v1::Service, jiff::Timestamp};
 use kube::{
-    Api, Config,
+    Api, Config, ResourceExt,
     api::{DeleteParams, ListParams, PostParams, WatchEvent, WatchParams},
     config::{KubeConfigOptions, Kubeconfig},
 };
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use std::{
     net::IpAddr,
     path::Path,
-    pin::Pin,
+    pin::{Pin, pin},
     time::{Duration, Instant},
 };
 
@@ -133,14 +133,29 @@ impl Services {
     /// to follow them, whoever does.
     ///
     /// # Errors
-    /// Where a write is refused, or the watch ends.
+    /// Where a write or the watch is refused.
     pub async fn carry_out_watching(&self, decisions: &[(service::Service, Decision)], at_once: usize) -> Result<()> {
-        let version = self.0.list(&ListParams::default().limit(1)).await?.metadata.resource_version.unwrap_or_default();
         let api: Api<ServiceObject> = Api::namespaced(self.0.clone().into_client(), "default");
-        let changes = api.watch(&WatchParams::default().timeout(290), &version).await?;
+        let mut version =
+            self.0.list(&ListParams::default().limit(1)).await?.metadata.resource_version.unwrap_or_default();
+        let follow = async {
+            loop {
+                let mut changes = pin!(api.watch(&WatchParams::default().timeout(290), &version).await?);
+                // A watch ends where the API server finds that its reader is behind.
+                while let Some(event) = changes.next().await {
+                    match event? {
+                        WatchEvent::Added(service) | WatchEvent::Modified(service) => {
+                            version = service.resource_version().unwrap_or_default();
+                        }
+                        WatchEvent::Error(status) => anyhow::bail!("the watch: {}", status.message),
+                        WatchEvent::Deleted(_) | WatchEvent::Bookmark(_) => {}
+                    }
+                }
+            }
+        };
         tokio::select! {
             done = self.carry_out(decisions, at_once) => done,
-            end = changes.try_for_each(async |_| Ok(())) => anyhow::bail!("the watch ended: {end:?}"),
+            end = follow => end,
         }
     }
 

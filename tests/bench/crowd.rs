@@ -23,6 +23,8 @@ use std::{
 const FEW: usize = 10;
 /// Calls at once by the client that does nothing else.
 const ALONE: usize = 64;
+/// How often in a trial each serves all Services: the machine is not always as fast.
+const ROUNDS: u8 = 4;
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +46,7 @@ impl Extent {
 }
 
 /// Requests of one kind by one client.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Run {
     /// How many succeeded.
     count: usize,
@@ -57,22 +59,31 @@ impl Run {
         self.count as f64 / self.took.as_secs_f64()
     }
 
-    /// Both, one after the other.
-    fn and(self, other: Self) -> Self {
-        Self { count: self.count + other.count, took: self.took + other.took }
+    /// Another one, at another time.
+    fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.took += other.took;
     }
 }
 
-/// So many Services, served by hand and by Landfall.
-#[derive(Debug)]
+/// Who serves the Services that wait.
+#[derive(Debug, Clone, Copy)]
+enum Who {
+    /// A client that does nothing else.
+    Alone,
+    /// The same, as many at once as Landfall, and beside a watch.
+    Watching,
+    Landfall,
+}
+
+/// So many Services, served by each in turn, several times.
+#[derive(Debug, Default)]
 pub struct Trial {
-    /// By hand, before Landfall and after it: the machine is not always as fast.
     alone: Run,
-    /// By hand, as many at once as Landfall, and beside a watch.
     watching: Run,
     landfall: Run,
     /// From the start of the controller's process to its last write.
-    since_start: Duration,
+    since_start: Samples,
     /// Events sent meanwhile.
     events: usize,
 }
@@ -273,19 +284,35 @@ fn by_hand(crowd: &Crowd, at_once: usize, watches: bool) -> Result<Run> {
     Ok(run)
 }
 
-/// Serves all of them by hand, with and without a watch, and by Landfall. Afterwards they wait again.
+/// Each serves all of them several times; there and back, so that a cluster that becomes slower is so for all.
 fn trial(crowd: &Crowd, services: usize) -> Result<Trial> {
-    let (before, watching) = (by_hand(crowd, ALONE, false)?, by_hand(crowd, IN_FLIGHT, true)?);
+    let mut trial = Trial::default();
+    for round in 0..ROUNDS {
+        let mut order = [Who::Alone, Who::Watching, Who::Landfall];
+        if round % 2 == 1 {
+            order.reverse();
+        }
+        for who in order {
+            match who {
+                Who::Alone => trial.alone.add(by_hand(crowd, ALONE, false)?),
+                Who::Watching => trial.watching.add(by_hand(crowd, IN_FLIGHT, true)?),
+                Who::Landfall => by_landfall(crowd, services, &mut trial)?,
+            }
+        }
+    }
+    Ok(trial)
+}
+
+/// Serves all of them by Landfall. Afterwards they wait again.
+fn by_landfall(crowd: &Crowd, services: usize, trial: &mut Trial) -> Result<()> {
     let mut tail = crowd.sandbox.audit_tail()?;
     let start = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
     let requests = crowd.start_and_serve(services, &mut tail)?;
-    let landfall = run(requests.iter().filter(|request| is_status_patch(request)))?;
-    let events = requests.iter().filter(|request| request.resource == "events").count();
-    let last = requests.iter().map(|request| request.answered).max().unwrap_or_default();
+    trial.landfall.add(run(requests.iter().filter(|request| is_status_patch(request)))?);
+    trial.events += requests.iter().filter(|request| request.resource == "events").count();
+    trial.since_start.push(requests.iter().map(|request| request.answered).max().unwrap_or_default() - start);
     crowd.stop()?;
-    crowd.release_by_hand()?;
-    let alone = before.and(by_hand(crowd, ALONE, false)?);
-    Ok(Trial { alone, watching, landfall, since_start: last - start, events })
+    crowd.release_by_hand()
 }
 
 /// Restarts the controller beside a Service that was created meanwhile: how long that waited from the start on, and all
@@ -340,26 +367,27 @@ pub fn write_trials(services: usize, trials: &[Trial], page: &mut String) {
         &format!(
             "On a cluster without kube-proxies, with one controller and no speaker that runs. {services} Services wait when the \
              controller starts.\nAlone: a client that sends the very same writes, {ALONE} at once, as the same ServiceAccount, and does \
-             nothing else; before Landfall and\nafter it, on the same API server. Watching: the same client with {IN_FLIGHT} at once, as \
-             Landfall has, and beside a watch of the Services, as whoever\nserves them needs one; what the watch tells it reads as \
-             Landfall does, and drops. Times and counts are the API server's own (audit log,\nmetrics): from the first write that it \
-             received to the last that it answered."
+             nothing else. Watching: the same\nclient with {IN_FLIGHT} at once, as Landfall has, and beside a watch of the Services, as \
+             whoever serves them needs one; what the watch tells\nit reads as Landfall does, and drops. In each trial each of the three \
+             serves them {ROUNDS} times, in turn, on the same API server. Times and\ncounts are the API server's own (audit log, metrics): \
+             from the first write that it received to the last that it answered."
         ),
     );
     let rows = trials.iter().zip(1..).map(|(trial, number)| {
         let Trial { alone, watching, landfall, since_start, events } = trial;
         format!(
-            "{number} | {:.0}/s | {:.0}/s | {} writes, {:.0}/s | {:.0} % | {:.0} % | {:.2} s | {events}",
+            "{number} | {:.0}/s | {:.0}/s | {} writes, {:.0}/s | {:.0} % | {:.0} % | {:.2}, {:.2} s | {events}",
             alone.rate(),
             watching.rate(),
             landfall.count,
             landfall.rate(),
             100.0 * landfall.rate() / alone.rate(),
             100.0 * landfall.rate() / watching.rate(),
-            since_start.as_secs_f64()
+            since_start.percentile(50).as_secs_f64(),
+            since_start.percentile(100).as_secs_f64()
         )
     });
-    let head = "trial | alone | watching | Landfall | of alone | of watching | start of the process → last write | Events meanwhile";
+    let head = "trial | alone | watching | Landfall | of alone | of watching | start of the process → last write: p50, worst | Events meanwhile";
     table(page, head, rows);
 }
 
