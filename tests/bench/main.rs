@@ -1,5 +1,6 @@
 //! `make bench`: measures everything on two sandboxes and writes `docs/benchmarks.md`.
 //!
+//! `LANDFALL_BENCH=allocation` measures what is about allocation anew, and writes those sections of the page alone, with their date.
 //! `LANDFALL_BENCH=quick` tries everything a few times and writes the page to standard output instead. Parts of it alone, to standard
 //! output too, with a number that says how much: `pure` is what needs no cluster, `crowd:5000` so many Services, `speakers:5000` the
 //! speakers beside them, and of these `serving:5000` and `resting:1000` one table alone; `answers:10000` so many questions, `flood:10`
@@ -85,11 +86,20 @@ fn main() -> Result<()> {
     // Before anything is started that inherits it.
     connections::allow_many()?;
     let mode = env::var("LANDFALL_BENCH").unwrap_or_default();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/benchmarks.md");
+    let write = |page: String| {
+        fs::write(&path, page).with_context(|| format!("writing {}", path.display()))?;
+        eprintln!("bench: docs/benchmarks.md is written");
+        Ok(())
+    };
     match mode.as_str() {
-        "" => {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/benchmarks.md");
-            fs::write(&path, measure(&ALL)?.page()).with_context(|| format!("writing {}", path.display()))?;
-            eprintln!("bench: docs/benchmarks.md is written");
+        "" => return write(measure(&ALL)?.page()),
+        "allocation" => {
+            let (machine, mut part) = (machine::describe("dist")?, String::new());
+            let (pure, crowd) = allocation(&ALL, &stopwatch())?;
+            pure.section(&mut part);
+            crowd.section(&mut part);
+            return write(report::renew(&fs::read_to_string(&path)?, &part, &machine));
         }
         "quick" => println!("{}", measure(&QUICK)?.page()),
         "pure" => println!("{}", part("pure", 0)?),
@@ -165,11 +175,7 @@ fn measure(trials: &Trials) -> Result<Figures> {
     let step = stopwatch();
     let mut machine = machine::describe("dist")?;
     machine.push(("client, allocator alone", "release profile".to_owned()));
-    step("the allocator alone");
-    let pure = pure::measure(60, trials.taken)?;
-    keep("pure", |page| pure.section(page))?;
-    let crowd = crowd::measure(extent(trials, trials.crowd), &step)?;
-    keep("crowd", |page| crowd.section(page))?;
+    let (pure, crowd) = allocation(trials, &step)?;
     let of_ten = silences_of_ten(trials.faults, &step)?;
     step("bringing the cluster up");
     let begun = Instant::now();
@@ -220,6 +226,16 @@ fn measure(trials: &Trials) -> Result<Figures> {
         connections,
         conflicts,
     })
+}
+
+/// The allocator alone, and the controller with thousands of Services.
+fn allocation(trials: &Trials, step: impl Fn(&str)) -> Result<(pure::Figures, crowd::Figures)> {
+    step("the allocator alone");
+    let pure = pure::measure(60, trials.taken)?;
+    keep("pure", |page| pure.section(page))?;
+    let crowd = crowd::measure(extent(trials, trials.crowd), step)?;
+    keep("crowd", |page| crowd.section(page))?;
+    Ok((pure, crowd))
 }
 
 /// What was measured stays in `target/bench`, should a later part fail.

@@ -7,7 +7,10 @@ use crate::{
     pure, silence,
     stats::{Samples, fine_ms, ms, us},
 };
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
+
+/// What a section begins with.
+const HEADING: &str = "\n## ";
 
 /// Everything that was measured.
 pub struct Figures {
@@ -158,7 +161,24 @@ pub fn mib(kib: u64) -> String {
 
 /// Begins a section of a page, with how it was measured.
 pub fn section(page: &mut String, title: &str, how: &str) {
-    let _ = write!(page, "\n## {title}\n\n{how}\n\n");
+    let _ = write!(page, "{HEADING}{title}\n\n{how}\n\n");
+}
+
+/// The page with its sections that are in `part`, too, as they are there, each with where and when that was measured.
+pub fn renew(page: &str, part: &str, machine: &[(&str, String)]) -> String {
+    let when: Vec<String> = machine.iter().map(|(what, value)| format!("{what}: {value}")).collect();
+    let newer: BTreeMap<&str, &str> = part.split(HEADING).filter_map(|section| section.split_once('\n')).collect();
+    let sections = page.split(HEADING).map(|section| match section.split_once('\n') {
+        Some((title, _)) if newer.contains_key(title) => {
+            format!(
+                "{title}\n\nMeasured by itself, apart from the table above ({}).\n{}",
+                when.join("; "),
+                newer[title]
+            )
+        }
+        _ => section.to_owned(),
+    });
+    sections.collect::<Vec<_>>().join(HEADING)
 }
 
 /// Writes a table with this head and these rows, whose cells ` | ` separates.
