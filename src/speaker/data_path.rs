@@ -8,7 +8,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use landfall_core::health::{Answer, Broken, DataPath, EVERY};
+use landfall_core::health::{Answer, Broken, DataPath, EVERY, Rules};
 use std::{future::ready, time::Duration};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{info, warn};
@@ -23,9 +23,9 @@ const PATIENCE: Duration = Duration::from_millis(900);
 ///
 /// # Errors
 /// Where `healthz` is no URL.
-pub fn verdicts(healthz: &str) -> anyhow::Result<impl Stream<Item = Result<(), Broken>> + Send + use<>> {
+pub fn verdicts(healthz: &str) -> anyhow::Result<impl Stream<Item = Result<Rules, Broken>> + Send + use<>> {
     if healthz.is_empty() {
-        return Ok(stream::once(ready(Ok(()))).left_stream());
+        return Ok(stream::once(ready(Ok(Rules::Fresh))).left_stream());
     }
     let url = healthz.parse().with_context(|| format!("--kube-proxy-healthz: {healthz:?} is no URL"))?;
     let http: Client<HttpConnector, Empty<&[u8]>> =
@@ -44,8 +44,11 @@ pub fn verdicts(healthz: &str) -> anyhow::Result<impl Stream<Item = Result<(), B
             let verdict = path.hear(ask().await, clock::since_boot());
             if before != Some(verdict) {
                 match verdict {
-                    Ok(()) if before.is_none() => {}
-                    Ok(()) => info!("kube-proxy is healthy, or not waited for any longer"),
+                    Ok(Rules::Fresh) if before.is_none() => {}
+                    Ok(Rules::Fresh) => info!("kube-proxy is healthy, or not waited for any longer"),
+                    Ok(Rules::Stale) => {
+                        warn!("kube-proxy is not healthy any more: the node yields to those where it is")
+                    }
                     Err(why) => warn!(%why, "the node announces nothing"),
                 }
                 return Some((verdict, (ask, seconds, path, Some(verdict))));
@@ -80,18 +83,18 @@ mod tests {
         let url = format!("http://{}/healthz", listener.local_addr().unwrap());
         let mut verdicts = Box::pin(verdicts(&url).unwrap());
         let unhealthy = answer(&listener, "503 Service Unavailable");
-        assert_eq!(tokio::join!(verdicts.next(), unhealthy).0, Some(Err(Broken::Failing)));
+        assert_eq!(tokio::join!(verdicts.next(), unhealthy).0, Some(Err(Broken::Unhealthy)));
         let healthy = async {
             answer(&listener, "503 Service Unavailable").await;
             answer(&listener, "200 OK").await;
         };
-        assert_eq!(tokio::join!(verdicts.next(), healthy).0, Some(Ok(())));
+        assert_eq!(tokio::join!(verdicts.next(), healthy).0, Some(Ok(Rules::Fresh)));
     }
 
     #[tokio::test]
     async fn where_nobody_is_asked_the_data_path_counts_as_sound() {
         let all: Vec<_> = verdicts("").unwrap().collect().await;
-        assert_eq!(all, [Ok(())]);
+        assert_eq!(all, [Ok(Rules::Fresh)]);
         assert!(verdicts("not a URL").err().unwrap().to_string().contains("--kube-proxy-healthz"));
     }
 }

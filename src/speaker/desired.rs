@@ -19,7 +19,7 @@ use landfall_core::{
     alloc::ServiceKey,
     config::{self, Announcement, Config, Conflict, Labels, Reach},
     elect::Wish,
-    health::Broken,
+    health::{Broken, Rules},
 };
 use scope::Scope;
 use std::{collections::BTreeMap, net::IpAddr, sync::Arc, time::Duration};
@@ -74,7 +74,7 @@ impl Vip {
 struct Here {
     labels: Labels,
     excluded: Option<Exclusion>,
-    data_path: Result<(), Broken>,
+    data_path: Result<Rules, Broken>,
 }
 
 impl Here {
@@ -88,7 +88,8 @@ impl Here {
             Some(why) => return Err(why.into()),
             None => {}
         }
-        Ok(self.data_path?)
+        self.data_path?;
+        Ok(())
     }
 }
 
@@ -114,6 +115,11 @@ impl Desired {
         }
         let excluded = self.here.excluded.map(NotHere::from);
         excluded.or(self.here.data_path.err().map(NotHere::from))
+    }
+
+    /// Whether the node yields to any whose kube-proxy is healthy.
+    pub fn is_stale(&self) -> bool {
+        self.here.data_path == Ok(Rules::Stale)
     }
 
     /// How far the announcements let an interface of this node announce.

@@ -66,6 +66,13 @@ pub fn heartbeats_blocked(interface: &str, nodes: &BTreeSet<String>, port: u16) 
     reason("HeartbeatsBlocked", message)
 }
 
+/// kube-proxy has stopped.
+pub fn stale() -> Reason {
+    let message = "kube-proxy on the node is not healthy any more: its rules deliver as it left them, and addresses stay here only \
+                   until a node can take them whose kube-proxy is healthy: look at kube-proxy, or restart the speaker where it was removed";
+    reason("DataPathStale", message)
+}
+
 /// Nothing arrives on the interface.
 pub fn isolated(interface: &str) -> Reason {
     let message = format!(
@@ -96,7 +103,7 @@ pub fn not_here(why: NotHere) -> Reason {
         NotHere::NodeNotSelected => reason("NodeNotSelected", why),
         NotHere::Excluded(why) => exclusion(why),
         NotHere::DataPath(Broken::NotYet) => reason("DataPathNotYet", why),
-        NotHere::DataPath(Broken::Failing) => reason("DataPathBroken", why),
+        NotHere::DataPath(Broken::Unhealthy) => reason("DataPathBroken", why),
         NotHere::NoLocalEndpoint => reason("NoLocalEndpoint", why),
         NotHere::NodeAddress => reason("NodeAddress", why),
     }
@@ -310,14 +317,15 @@ mod tests {
             Ineligible::NotHere(NotHere::NotAnnounced),
             Ineligible::NotHere(NotHere::NodeNotSelected),
             Ineligible::NotHere(NotHere::DataPath(Broken::NotYet)),
-            Ineligible::NotHere(NotHere::DataPath(Broken::Failing)),
+            Ineligible::NotHere(NotHere::DataPath(Broken::Unhealthy)),
             Ineligible::NotAllowed,
             Ineligible::OutsideSubnets,
             Ineligible::SubnetEdge,
             Ineligible::OwnAddress,
         ];
         let addresses = addresses.map(|why| ineligible(&eth0, why));
-        for why in nodes.iter().chain(&interfaces).chain(&addresses).chain([&sibling("eth1"), &unopened("")]) {
+        let others = [sibling("eth1"), unopened(""), stale()];
+        for why in nodes.iter().chain(&interfaces).chain(&addresses).chain(&others) {
             assert!(page.contains(&format!("`{}`", why.reason)), "docs/announcing.md does not tell of {}", why.reason);
         }
     }

@@ -19,16 +19,19 @@ announcements:
 - serviceSelectors: [{matchLabels: {tier: rear}}]
 ";
 
-/// Waits until a node's speaker says in its record why the node announces nothing, in words with `why`; or that it does.
+/// Waits until a node's speaker says in its record why the node announces nothing, or only for want of better, in words with
+/// `why`; or neither.
 fn wait_excluded(lab: &Lab, node: &str, why: Option<&str>) {
     wait_for(&format!("{node} to say {why:?}"), PATIENCE, || {
-        let said = lab.sandbox.record(node)?["unable"].clone();
-        let mut reasons = said.as_array().into_iter().flatten().filter_map(|reason| reason["message"].as_str());
+        let record = lab.sandbox.record(node)?;
+        let said = [record["unable"].clone(), record["warnings"].clone()];
+        let reasons = said.iter().filter_map(serde_json::Value::as_array).flatten();
+        let mut reasons = reasons.filter_map(|reason| reason["message"].as_str());
         let right = match why {
             Some(why) => reasons.any(|said| said.contains(why)),
             None => reasons.next().is_none(),
         };
-        ensure!(right, "it says {said}");
+        ensure!(right, "it says {said:?}");
         Ok(())
     })
     .unwrap();
@@ -52,13 +55,35 @@ fn a_node_whose_kube_proxy_is_dead_or_hangs_hands_over_and_gets_nothing_back() {
     let vip = lab.address("web");
     let url = format!("http://{}:30080", host(vip));
     lab.wait_answer(&[], &url);
-    let why = "kube-proxy on the node is not healthy";
+    let why = "kube-proxy on the node is not healthy any more";
     let (kill, start) = (|node: &str| lab.kube_proxy(node).kill(), |node: &str| lab.kube_proxy(node).start().unwrap());
     moves_and_stays(&lab, vip, why, kill, start);
     lab.wait_answer(&[], &url);
     let pause = |node: &str| lab.kube_proxy(node).pause().unwrap();
     let resume = |node: &str| lab.kube_proxy(node).resume().unwrap();
     moves_and_stays(&lab, vip, why, pause, resume);
+    lab.wait_answer(&[], &url);
+}
+
+#[test]
+fn where_no_kube_proxy_is_healthy_any_more_addresses_stay_and_the_first_that_is_takes_them() {
+    let lab = Lab::up();
+    lab.apply_example("2-loadbalancer.yaml");
+    let vip = lab.address("web");
+    let url = format!("http://{}:30080", host(vip));
+    lab.wait_answer(&[], &url);
+    let owner = lab.owner(vip);
+    let nodes: Vec<&String> = lab.landfall.speakers().keys().collect();
+    // The others' first: nobody is to take the address over.
+    for node in nodes.iter().filter(|node| ***node != owner).chain([&&owner]) {
+        lab.kube_proxy(node).kill();
+        wait_excluded(&lab, node, Some("kube-proxy on the node is not healthy any more"));
+    }
+    assert_eq!(lab.owner(vip), owner, "its rules deliver still, and nobody's are better");
+    lab.wait_answer(&[], &url);
+    let mended = nodes.into_iter().find(|node| **node != owner).unwrap();
+    lab.kube_proxy(mended).start().unwrap();
+    lab.wait_owner(vip, |node| node == mended);
     lab.wait_answer(&[], &url);
 }
 

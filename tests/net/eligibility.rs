@@ -14,7 +14,12 @@ use landfall::{
     },
     speaker::desired::Seen,
 };
-use landfall_core::{addr::Family, alloc::ServiceKey, config::Labels, health::Broken};
+use landfall_core::{
+    addr::Family,
+    alloc::ServiceKey,
+    config::Labels,
+    health::{Broken, Rules},
+};
 use landfall_sandbox::wait_for;
 use std::net::UdpSocket;
 
@@ -77,8 +82,10 @@ fn an_owner_whose_subnet_goes_hands_over_and_takes_part_again_with_it() {
 #[test]
 fn an_owner_whose_node_is_excluded_or_whose_data_path_breaks_hands_over() {
     let node = |excluded| Seen::Node(Change::Applied(Node { name: "n".into(), labels: Labels::default(), excluded }));
-    let changes =
-        [(node(Some(Exclusion::Label)), node(None)), (Seen::DataPath(Err(Broken::Failing)), Seen::DataPath(Ok(())))];
+    let changes = [
+        (node(Some(Exclusion::Label)), node(None)),
+        (Seen::DataPath(Err(Broken::Unhealthy)), Seen::DataPath(Ok(Rules::Fresh))),
+    ];
     owner_and_other(|_, (owner, ..), (other, ..)| {
         let (mut owner, mut other) = (owner, other);
         for (breaks, mends) in changes {
@@ -90,6 +97,25 @@ fn an_owner_whose_node_is_excluded_or_whose_data_path_breaks_hands_over() {
             assert!(!owner.is_owner());
             (owner, other) = (other, owner);
         }
+    });
+}
+
+#[test]
+fn an_owner_whose_kube_proxy_has_stopped_answers_until_a_node_can_whose_kube_proxy_has_not() {
+    let path = |rules| [Seen::DataPath(Ok(rules))];
+    let is_stale = |record: &Record| record.warnings.iter().any(|why| why.reason == "DataPathStale");
+    owner_and_other(|_, (owner, ..), (other, ..)| {
+        other.see(path(Rules::Stale));
+        other.report_until("it says so", is_stale);
+        owner.see(path(Rules::Stale));
+        owner.report_until("it says so", is_stale);
+        assert!(owner.is_owner(), "nobody is better placed");
+        other.see(path(Rules::Fresh));
+        other.report_until("the better placed has taken over", |record| owns(record, "eth0") && !is_stale(record));
+        owner.report_until("it has yielded", is_off);
+        owner.see(path(Rules::Fresh));
+        owner.report_until("mended", |record| !is_stale(record));
+        assert!(!owner.is_owner());
     });
 }
 

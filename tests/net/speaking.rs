@@ -14,6 +14,7 @@ use landfall::{
 use landfall_core::{
     alloc::ServiceKey,
     config::Labels,
+    health::Rules,
     wire::{datagram, heartbeat::SpeakerName, seal::Keys},
 };
 use landfall_sandbox::wait_for;
@@ -93,7 +94,7 @@ fn first(node: &str) -> [Seen; 8] {
         service(false),
         Seen::Node(Change::Applied(node)),
         configuration(""),
-        Seen::DataPath(Ok(())),
+        Seen::DataPath(Ok(Rules::Fresh)),
         Seen::Service(Change::Synced),
         Seen::Slice(Change::Synced),
         Seen::Node(Change::Synced),

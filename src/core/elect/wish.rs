@@ -8,7 +8,7 @@ pub enum Tier {
     /// Fully.
     #[default]
     First,
-    /// For want of better: what serves there is about to end.
+    /// For want of better: what serves there is about to end, or is not kept up to date.
     Second,
 }
 

@@ -13,7 +13,7 @@ use landfall_core::{
     alloc::ServiceKey,
     config::{self, Config, Conflict, Labels},
     elect::{Tier, Wish},
-    health::Broken,
+    health::{Broken, Rules},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,7 +33,7 @@ pub enum Seen {
     /// Of the accepted configuration.
     Accepted(Change<Accepted>),
     /// Of the node's own data path.
-    DataPath(Result<(), Broken>),
+    DataPath(Result<Rules, Broken>),
 }
 
 /// What is listed before there is a table.
@@ -87,7 +87,7 @@ pub struct Inputs {
     pub(super) accepted: Option<InForce>,
     /// The nodes' own addresses.
     pub(super) nodes: BTreeSet<IpAddr>,
-    data_path: Option<Result<(), Broken>>,
+    data_path: Option<Result<Rules, Broken>>,
     /// The lists that are complete.
     complete: BTreeSet<List>,
     pub(super) recalled: Recalled,
@@ -137,6 +137,7 @@ impl Inputs {
             return None;
         }
         let here = Here { labels: node.labels.clone(), excluded: node.excluded, data_path };
+        let best = if data_path == Ok(Rules::Stale) { Tier::Second } else { Tier::First };
         let mut services: BTreeMap<IpAddr, Vec<&Announced>> = BTreeMap::new();
         for service in self.services.values() {
             service.vips.iter().for_each(|vip| services.entry(*vip).or_default().push(service));
@@ -161,7 +162,7 @@ impl Inputs {
             let here = allowed.and_then(|()| {
                 let tiers = services.iter().filter_map(|service| self.tier(service, Family::of(address)));
                 let tier = tiers.min().ok_or(NotHere::NoLocalEndpoint)?;
-                Ok(Wish { tier, preferences })
+                Ok(Wish { tier: tier.max(best), preferences })
             });
             let conflict = pool.map_or(orphan, |pool| conflicts[pool]);
             let services = services.iter().map(|service| service.key.clone()).collect();

@@ -74,7 +74,7 @@ pub fn told(config: &str, vip: &str) -> Inputs {
 
 /// The node's data path is sound.
 pub fn data_path() -> Seen {
-    Seen::DataPath(Ok(()))
+    Seen::DataPath(Ok(Rules::Fresh))
 }
 
 /// The lists are complete, and the data path is sound.
@@ -117,7 +117,7 @@ fn there_is_no_table_before_everything_was_listed() {
     assert_eq!(inputs.desired(), None);
     inputs.apply(Seen::Accepted(Change::Synced));
     assert_eq!(inputs.desired(), None);
-    inputs.apply(Seen::DataPath(Ok(())));
+    inputs.apply(data_path());
     assert!(inputs.desired().is_some());
 }
 
@@ -161,13 +161,26 @@ fn without_that_policy_endpoints_count_for_nothing() {
 #[test]
 fn a_broken_data_path_keeps_every_address_off_the_node() {
     let mut inputs = inputs([node(None), accepted(POOL), service("web", &[VIP], false)]);
-    for why in [Broken::NotYet, Broken::Failing] {
+    for why in [Broken::NotYet, Broken::Unhealthy] {
         inputs.apply(Seen::DataPath(Err(why)));
         assert_eq!(here(&inputs, VIP), Some(Err(NotHere::DataPath(why))));
         assert_eq!(inputs.desired().unwrap().off(), Some(NotHere::DataPath(why)));
     }
-    inputs.apply(Seen::DataPath(Ok(())));
+    inputs.apply(data_path());
     assert_eq!((here(&inputs, VIP), inputs.desired().unwrap().off()), (FIRST, None));
+}
+
+#[test]
+fn a_data_path_that_is_not_kept_up_to_date_yields_to_any_that_is() {
+    let mut inputs = inputs([node(None), accepted(POOL), service("web", &[VIP], false)]);
+    let seen = |inputs: &Inputs| {
+        let desired = inputs.desired().unwrap();
+        (here(inputs, VIP), desired.off(), desired.is_stale())
+    };
+    inputs.apply(Seen::DataPath(Ok(Rules::Stale)));
+    assert_eq!(seen(&inputs), (Some(Ok(Tier::Second)), None, true));
+    inputs.apply(data_path());
+    assert_eq!(seen(&inputs), (FIRST, None, false));
 }
 
 /// What the announcements make of the VIP, whose Service has the label `tier: front`, on this node, which has `role: edge`.
@@ -289,7 +302,7 @@ fn a_nodes_own_address_is_nobodys_vip_be_it_in_a_pool_or_not() {
     assert_eq!(all(&inputs), [FIRST, not, not], "nothing new is known of them");
     let mut restarted = Inputs::default();
     restarted.recall(Inputs::from_text(&inputs.to_text().unwrap().unwrap()).unwrap());
-    restarted.apply(Seen::DataPath(Ok(())));
+    restarted.apply(data_path());
     assert_eq!(all(&restarted), [FIRST, not, not], "after a restart without the API server");
     inputs.apply(config(Some(&nodes[..1])));
     assert_eq!(all(&inputs), [FIRST, not, FIRST], "the other node is gone");

@@ -136,15 +136,16 @@ impl Lan {
         (name.clone(), interface)
     }
 
-    /// What is wrong with the LANs themselves.
+    /// What is wrong with the node's data path, and with the LANs themselves.
     fn troubles(&self) -> impl Iterator<Item = Reason> {
-        self.segments.values().flat_map(|segment| {
+        let stale = self.desired.as_ref().filter(|desired| desired.is_stale()).map(|_| reasons::stale());
+        stale.into_iter().chain(self.segments.values().flat_map(|segment| {
             let (interface, election) = (&segment.link().name, segment.election());
             let blocked = election.peers().filter(|peer| peer.blocked).filter_map(|peer| Some(peer.name?.to_string()));
             let blocked: BTreeSet<String> = blocked.collect();
             let blocked = (!blocked.is_empty()).then(|| reasons::heartbeats_blocked(interface, &blocked, self.port));
             blocked.into_iter().chain(election.is_isolated().then(|| reasons::isolated(interface)))
-        })
+        }))
     }
 
     fn warnings(&self) -> Vec<Reason> {
