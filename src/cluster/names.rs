@@ -50,6 +50,8 @@ pub const ALLOCATED: &str = "landfall.dev/Allocated";
 /// Condition of a Service: whether its addresses are answered for, else why not.
 pub const ANNOUNCED: &str = "landfall.dev/Announced";
 
+/// What the names of our annotations begin with.
+pub const OURS: &str = "landfall.dev/";
 /// Requests for a pool by its name. The first is ours, the others are MetalLB's.
 pub const POOL_REQUESTS: [&str; 3] =
     ["landfall.dev/pool", "metallb.io/address-pool", "metallb.universe.tf/address-pool"];

@@ -3,8 +3,11 @@
 //! All of them mean the same. Of two lists of addresses one may say more than the other; two that disagree are an error of the
 //! user's to mend: none of them silently wins.
 
-use crate::cluster::names::{ADDRESS_REQUESTS, MIGRATE, POOL_REQUESTS};
-use landfall_core::alloc::Request;
+use crate::cluster::names::{
+    ADDRESS_REQUESTS, ALLOCATED_FROM, ANNOUNCED_ADDRESSES, MIGRATE, OURS, POOL_REQUESTS, SETTLED_ADDRESSES,
+    SHARING_KEYS,
+};
+use landfall_core::{alloc::Request, config::slip_of};
 use std::{collections::BTreeSet, net::IpAddr};
 
 /// Reads the request from the Service's annotations and its `spec.loadBalancerIP`.
@@ -27,6 +30,21 @@ fn read<'a>(annotation: impl Fn(&str) -> Option<&'a str>, ip: Option<&'a str>) -
     };
     let (pool, addresses) = (pool.map(str::to_owned), addresses.into_iter().collect());
     Ok(Request { pool, addresses, migrate, malformed: None })
+}
+
+/// What is wrong where one of the annotations is a slip of a request of ours: ignored, it would be followed by nobody without a
+/// word. Others are nobody's business here, a newer controller's neither.
+pub(super) fn mistyped<'a>(annotations: impl Iterator<Item = &'a str>) -> Option<String> {
+    let requests = [POOL_REQUESTS[0], ADDRESS_REQUESTS[0], SHARING_KEYS[0], MIGRATE];
+    let results = [ALLOCATED_FROM, ANNOUNCED_ADDRESSES, SETTLED_ADDRESSES];
+    let mut unknown =
+        annotations.filter(|name| name.starts_with(OURS) && !requests.iter().chain(&results).any(|it| it == name));
+    // What all have in common makes none alike.
+    let known = requests.map(|name| &name[OURS.len()..]);
+    unknown.find_map(|name| {
+        let meant = slip_of(&name[OURS.len()..], &known)?;
+        Some(format!("{name} is no annotation that Landfall knows: did you mean {OURS}{meant}?"))
+    })
 }
 
 /// Those of the annotations `names` that say something, with what they say.
@@ -108,6 +126,27 @@ mod tests {
             (&[("landfall.dev/migrate", "true")], None, Request { migrate: true, ..asks(None, &[]) }),
         ] {
             assert_eq!(parse(annotations, ip), expected, "{annotations:?} {ip:?}");
+        }
+    }
+
+    #[test]
+    fn a_slip_of_an_annotation_is_said_and_others_are_left_alone() {
+        for (name, meant) in [
+            ("landfall.dev/pools", Some("landfall.dev/pool")),
+            ("landfall.dev/Addresses", Some("landfall.dev/addresses")),
+            ("landfall.dev/adresses", Some("landfall.dev/addresses")),
+            ("landfall.dev/sharing_key", Some("landfall.dev/sharing-key")),
+            ("landfall.dev/migrated", Some("landfall.dev/migrate")),
+            ("landfall.dev/pool", None),
+            ("landfall.dev/allocated-from", None),
+            ("landfall.dev/announced-addresses", None),
+            ("landfall.dev/settled-addresses", None),
+            ("landfall.dev/of-a-newer-version", None),
+            ("landfall.dev/", None),
+            ("example.org/pools", None),
+        ] {
+            let said = meant.map(|meant| format!("{name} is no annotation that Landfall knows: did you mean {meant}?"));
+            assert_eq!(mistyped(["example.org/note", name].into_iter()), said);
         }
     }
 

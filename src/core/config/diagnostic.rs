@@ -257,10 +257,16 @@ const LONGEST: usize = 40;
 
 /// What to write in place of an unknown key: the one that it is a slip of, or one of all.
 fn instead(key: &str, known: &[&str]) -> String {
-    let alike = known.iter().filter(|_| key.len() <= LONGEST);
-    let alike = alike.map(|known| (strsim::normalized_damerau_levenshtein(key, known), known));
-    match alike.max_by(|one, other| one.0.total_cmp(&other.0)) {
-        Some((likeness, known)) if likeness >= ALIKE => format!("did you mean {known:?}?"),
-        _ => format!("the keys known here are {}", known.join(", ")),
+    match slip_of(key, known) {
+        Some(known) => format!("did you mean {known:?}?"),
+        None => format!("the keys known here are {}", known.join(", ")),
     }
+}
+
+/// The known key that an unknown one is a slip of, if it is one.
+pub fn slip_of<'a>(key: &str, known: &[&'a str]) -> Option<&'a str> {
+    let alike = known.iter().filter(|_| key.len() <= LONGEST);
+    let alike = alike.map(|known| (strsim::normalized_damerau_levenshtein(key, known), *known));
+    let (likeness, known) = alike.max_by(|one, other| one.0.total_cmp(&other.0))?;
+    (likeness >= ALIKE).then_some(known)
 }

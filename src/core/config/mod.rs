@@ -25,7 +25,7 @@ mod tree;
 pub use admission::{Admission, Barrier};
 pub use announcement::{Announcement, Reach};
 pub use conflict::{Conflict, Policy, Probe};
-pub use diagnostic::{Diagnostic, Errors, Fault, Position};
+pub use diagnostic::{Diagnostic, Errors, Fault, Position, slip_of};
 pub use idle::Present;
 pub use labels::Labels;
 pub use manifest::{KEY, NAME, parse_file};
