@@ -1,7 +1,8 @@
 //! Whether the API server streams its lists, one object after the other (KEP-3157), or gives them page by page.
 //!
 //! One may not know streamed lists, as Kubernetes 1.30 does not, or not have them now: with an etcd that is too old it says so
-//! within the stream. A proxy may end the stream, and so does the server after a minute. Pages are what all of them have.
+//! within the stream. A proxy may end the stream, and so does the server after a minute; that it ends once may be a lost
+//! connection. Pages are what all of them have.
 
 use kube::runtime::watcher::{self, Event, InitialListStrategy};
 
@@ -12,32 +13,38 @@ pub enum Lists {
     Paged,
     /// Streamed.
     Streamed {
-        /// One has begun and is not complete.
-        under_way: bool,
+        /// So many have begun since one was complete.
+        begun: u8,
     },
 }
+
+/// A list that has begun so often is not begun again.
+const ENOUGH: u8 = 2;
 
 impl Lists {
     /// As a watch that begins asks for them.
     pub fn new(strategy: &InitialListStrategy) -> Self {
         match strategy {
             InitialListStrategy::ListWatch => Self::Paged,
-            InitialListStrategy::StreamingList => Self::Streamed { under_way: false },
+            InitialListStrategy::StreamingList => Self::Streamed { begun: 0 },
         }
     }
 
     /// Follows what a watch says: whether a streamed list has failed and another one might, too. From then on they are `Paged`.
     pub fn fail<K>(&mut self, said: &watcher::Result<Event<K>>) -> bool {
-        let Self::Streamed { under_way } = self else { return false };
+        let Self::Streamed { begun } = self else { return false };
         let failed = match said {
-            // Begun anew, since the last one ended before it was complete.
-            Ok(Event::Init) => std::mem::replace(under_way, true),
+            // Begun anew, where the last one ended before it was complete.
+            Ok(Event::Init) => {
+                *begun += 1;
+                *begun > ENOUGH
+            }
             Ok(Event::InitDone) => {
-                *under_way = false;
+                *begun = 0;
                 false
             }
             Err(watcher::Error::WatchStartFailed(kube::Error::Api(status))) => !passes(status.code),
-            Err(watcher::Error::WatchError(_)) => *under_way,
+            Err(watcher::Error::WatchError(_)) => *begun > 0,
             _ => false,
         };
         if failed {
@@ -86,10 +93,8 @@ mod tests {
         }
         // What a server with an etcd that is too old says.
         assert!(fails(vec![Ok(Event::Init), within(500)]));
-        assert!(
-            fails(vec![Ok(Event::Init), Ok(Event::InitApply(())), Ok(Event::Init)]),
-            "ended before it was complete"
-        );
+        let ended_twice = vec![Ok(Event::Init), Ok(Event::InitApply(())), Ok(Event::Init), Ok(Event::Init)];
+        assert!(fails(ended_twice), "ended before it was complete, twice in a row");
         assert!(fails(vec![Ok(Event::Init), Ok(Event::InitDone), Ok(Event::Init), within(500)]), "a later list");
     }
 
@@ -102,7 +107,8 @@ mod tests {
         assert!(!fails(vec![Ok(Event::Init), Ok(Event::InitDone), within(410), Ok(Event::Init)]));
         let unreachable = || kube::Error::Service("no connection".into());
         assert!(!fails(vec![Err(Error::WatchStartFailed(unreachable())), Ok(Event::Init)]));
-        assert!(!fails(vec![Ok(Event::Init), Err(Error::WatchFailed(unreachable()))]));
+        let lost = || [Ok(Event::Init), Err(Error::WatchFailed(unreachable())), Ok(Event::Init), Ok(Event::InitDone)];
+        assert!(!fails(lost().into_iter().chain(lost()).collect()), "a connection was lost, once in each list");
     }
 
     #[test]
