@@ -115,6 +115,11 @@ impl Announced {
         }
     }
 
+    /// So many addresses nobody answers for, and that has been said.
+    pub fn unanswered(&self) -> usize {
+        self.failing.len()
+    }
+
     /// A node is there.
     pub fn see_node(&mut self, node: &str, now: Duration) {
         if let Some(shift) = self.speakers.see_node(node) {

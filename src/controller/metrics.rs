@@ -28,6 +28,8 @@ pub struct Figures {
     pub pools: Vec<Usage>,
     /// Addresses that are not handed out because foreign hosts use them.
     pub in_use: u64,
+    /// Addresses of Services that nobody answers for.
+    pub unanswered: u64,
     /// Services that wait for a write.
     pub waiting: u64,
 }
@@ -157,6 +159,11 @@ impl Figures {
             "landfall_controller_foreign_addresses",
             "Addresses that are not handed out because foreign hosts use them.",
             [([], self.in_use)],
+        )?;
+        page.gauge(
+            "landfall_controller_unanswered_addresses",
+            "Addresses of Services that no speaker answers for, by the condition landfall.dev/Announced.",
+            [([], self.unanswered)],
         )?;
         page.gauge("landfall_controller_writes_waiting", "Services that wait for a write.", [([], self.waiting)])
     }

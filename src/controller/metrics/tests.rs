@@ -24,7 +24,7 @@ fn a_leaders_page() {
         refused: BTreeMap::from([("PoolExhausted", 2), ("UnknownPool", 1)]),
     };
     let pools = vec![usage("default", Family::V4, 8, 51), usage("default", Family::V6, 3, u128::from(u64::MAX))];
-    insta::assert_snapshot!(shown(Some(Arc::new(Figures { services, pools, in_use: 1, waiting: 4 }))), @r#"
+    insta::assert_snapshot!(shown(Some(Arc::new(Figures { services, pools, in_use: 1, unanswered: 2, waiting: 4 }))), @r#"
     # HELP landfall_controller_leader Whether this replica leads.
     # TYPE landfall_controller_leader gauge
     landfall_controller_leader 1
@@ -45,6 +45,9 @@ fn a_leaders_page() {
     # HELP landfall_controller_foreign_addresses Addresses that are not handed out because foreign hosts use them.
     # TYPE landfall_controller_foreign_addresses gauge
     landfall_controller_foreign_addresses 1
+    # HELP landfall_controller_unanswered_addresses Addresses of Services that no speaker answers for, by the condition landfall.dev/Announced.
+    # TYPE landfall_controller_unanswered_addresses gauge
+    landfall_controller_unanswered_addresses 2
     # HELP landfall_controller_writes_waiting Services that wait for a write.
     # TYPE landfall_controller_writes_waiting gauge
     landfall_controller_writes_waiting 4

@@ -10,6 +10,7 @@ impl State {
             services: self.allocator.census(),
             pools: self.allocator.usage().collect(),
             in_use: self.in_use.len() as u64,
+            unanswered: self.announced.unanswered() as u64,
             waiting: self.queue.waiting() as u64,
         }
     }
