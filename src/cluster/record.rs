@@ -37,7 +37,7 @@ pub struct Record {
     /// What keeps the whole node from announcing.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub unable: Vec<Reason>,
-    /// What of the node's settings breaks what it announces.
+    /// What of the node's settings breaks what it announces, and whether its kube-proxy has stopped.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<Reason>,
     /// Its interfaces, by name: those on which speakers hear each other, those on which they would if they were fit, and

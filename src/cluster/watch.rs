@@ -409,7 +409,8 @@ mod tests {
         assert_eq!(told(422, refusal(422).to_string()).await, all);
         assert_eq!(told(200, line("ERROR", refusal(500))).await, all);
         assert_eq!(told(200, String::new()).await, all);
-        let but_two = [applied("two"), applied("one"), deleted("two"), Change::Synced];
+        // It is begun twice.
+        let but_two = [applied("two"), applied("two"), applied("one"), deleted("two"), Change::Synced];
         assert_eq!(told(200, line("ADDED", two)).await, but_two);
     }
 

@@ -43,7 +43,9 @@ pub enum Broken {
     #[error("the node has just booted, and kube-proxy is waited for, at most {} s", FIRST_ANSWER.as_secs())]
     NotYet,
     /// It is there.
-    #[error("kube-proxy on the node has never been healthy, so its rules are not all written")]
+    #[error(
+        "kube-proxy on the node has not been healthy since the speaker started, so its rules may not all be written"
+    )]
     Unhealthy,
 }
 
@@ -51,7 +53,7 @@ pub enum Broken {
 enum State {
     /// It has never said anything.
     Unheard,
-    /// It has said something, and was never healthy.
+    /// It has said something, and was not healthy since.
     Unhealthy,
     Healthy,
     /// Not healthy any more; this counts from then on.

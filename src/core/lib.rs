@@ -6,7 +6,7 @@
 //! * [`conflict`]: whether a foreign host uses a VIP, before it is announced and later.
 //! * [`elect`]: heartbeats and claims heard on a segment become "answer for this address" and "stop".
 //! * [`responder`] and [`announcer`]: what is said to whom about the addresses that are answered for.
-//! * [`health`]: what kube-proxy's health check answers becomes "this node delivers" or not.
+//! * [`health`]: what kube-proxy's health check answers becomes "this node delivers", "for want of better", or "not".
 //! * [`wire`]: the bytes of ARP, NDP and Landfall's own frames.
 //!
 //! Nothing here knows a clock, a socket, a thread or Kubernetes.

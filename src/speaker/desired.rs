@@ -117,7 +117,7 @@ impl Desired {
         excluded.or(self.here.data_path.err().map(NotHere::from))
     }
 
-    /// Whether the node yields to any whose kube-proxy is healthy.
+    /// Whether the node yields to those that are better placed, since kube-proxy on it is not healthy any more.
     pub fn is_stale(&self) -> bool {
         self.here.data_path == Ok(Rules::Stale)
     }
@@ -134,8 +134,10 @@ impl Desired {
     /// How much the node is preferred on an interface, by the configuration's preferences.
     pub fn weights(&self, interface: &str) -> Vec<u16> {
         let weight = |announcement: &Announcement| {
-            let counts =
-                self.here.judge(announcement).is_ok() && announcement.allows_interface(interface) > Reach::None;
+            // Who yields is not to be waited for.
+            let counts = !self.is_stale()
+                && self.here.judge(announcement).is_ok()
+                && announcement.allows_interface(interface) > Reach::None;
             if counts { announcement.weight(&self.here.labels) } else { 0 }
         };
         self.config.preferring().map(weight).collect()

@@ -13,8 +13,10 @@ use tokio::sync::watch;
 /// What the LAN task says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Whether the node may announce: neither excluded, nor without a data path, nor ignorant of what is wanted.
+    /// Whether the node may announce: neither excluded, nor with a data path that is not ready, nor ignorant of what is wanted.
     pub eligible: bool,
+    /// Whether it yields to others, since kube-proxy on it is not healthy any more.
+    pub stale: bool,
     /// The open interfaces, by name.
     pub interfaces: BTreeMap<String, segment::Figures>,
 }
@@ -39,6 +41,11 @@ impl Figures {
     fn write(&self, page: &mut Page<'_>) -> fmt::Result {
         let eligible = u64::from(self.eligible);
         page.gauge("landfall_speaker_eligible", "Whether the node may answer for VIPs at all.", [([], eligible)])?;
+        page.gauge(
+            "landfall_speaker_data_path_stale",
+            "Whether kube-proxy on the node was healthy and is not now.",
+            [([], u64::from(self.stale))],
+        )?;
         self.write_vips(page)?;
         self.write_frames(page)?;
         self.write_heartbeats(page)?;

@@ -69,7 +69,7 @@ pub fn heartbeats_blocked(interface: &str, nodes: &BTreeSet<String>, port: u16) 
 /// kube-proxy has stopped.
 pub fn stale() -> Reason {
     let message = "kube-proxy on the node is not healthy any more: its rules deliver as it left them, and addresses stay here only \
-                   until a node can take them whose kube-proxy is healthy: look at kube-proxy, or restart the speaker where it was removed";
+                   until a node that is better placed can take them: look at kube-proxy, or restart the speaker where it was removed";
     reason("DataPathStale", message)
 }
 

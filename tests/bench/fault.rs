@@ -1,6 +1,6 @@
 //! What befalls the owner of an address, and how everything is put back.
 
-use crate::lab::{Lab, exclude, wait_able};
+use crate::lab::{Lab, exclude, wait_able, wait_stale};
 use anyhow::{Result, ensure};
 use landfall_sandbox::wait_for;
 use std::{net::IpAddr, time::Duration};
@@ -99,8 +99,9 @@ impl Fault {
                 exclude(&lab.sandbox, owner, false)?;
             }
             Self::KubeProxy => {
-                wait_able(&lab.sandbox, owner, false)?;
+                wait_stale(&lab.sandbox, owner, true)?;
                 lab.kube_proxy(owner)?.start()?;
+                return wait_stale(&lab.sandbox, owner, false);
             }
         }
         wait_able(&lab.sandbox, owner, true)

@@ -113,6 +113,19 @@ pub fn wait_able(cluster: &Cluster, node: &str, able: bool) -> Result<()> {
     })
 }
 
+/// Waits until the speaker on `node` says by its record that kube-proxy there is not healthy any more, or says it no longer.
+///
+/// # Errors
+/// What it says.
+pub fn wait_stale(cluster: &Cluster, node: &str, stale: bool) -> Result<()> {
+    wait_for(&format!("{node} to say that its kube-proxy has stopped: {stale}"), PATIENCE, || {
+        let warnings = cluster.record(node)?["warnings"].take();
+        let said = warnings.as_array().into_iter().flatten().any(|why| why["reason"] == "DataPathStale");
+        ensure!(said == stale, "it says {warnings}");
+        Ok(())
+    })
+}
+
 /// Whom the speaker on `node` hears, by its record.
 fn peers(cluster: &Cluster, node: &str) -> Result<Vec<String>> {
     let mut record = cluster.record(node)?;

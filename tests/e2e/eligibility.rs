@@ -20,16 +20,18 @@ announcements:
 ";
 
 /// Waits until a node's speaker says in its record why the node announces nothing, or only for want of better, in words with
-/// `why`; or neither.
+/// `why`; or neither of these.
 fn wait_excluded(lab: &Lab, node: &str, why: Option<&str>) {
     wait_for(&format!("{node} to say {why:?}"), PATIENCE, || {
         let record = lab.sandbox.record(node)?;
         let said = [record["unable"].clone(), record["warnings"].clone()];
-        let reasons = said.iter().filter_map(serde_json::Value::as_array).flatten();
-        let mut reasons = reasons.filter_map(|reason| reason["message"].as_str());
+        let reasons = || said.iter().filter_map(serde_json::Value::as_array).flatten();
         let right = match why {
-            Some(why) => reasons.any(|said| said.contains(why)),
-            None => reasons.next().is_none(),
+            Some(why) => reasons().filter_map(|reason| reason["message"].as_str()).any(|said| said.contains(why)),
+            None => {
+                let is_able = record["unable"].as_array().is_none_or(Vec::is_empty);
+                is_able && reasons().all(|reason| reason["reason"] != "DataPathStale")
+            }
         };
         ensure!(right, "it says {said:?}");
         Ok(())

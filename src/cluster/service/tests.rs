@@ -73,6 +73,8 @@ fn a_sharing_key_is_projected_and_of_two_that_disagree_the_first_beside_what_is_
     let alloc = Service::new(object(two), None).alloc;
     assert_eq!(alloc.share.as_ref().map(|share| share.key.as_str()), Some("k"));
     assert!(alloc.request().malformed.is_some());
+    let slip = |o: &mut Value| o["metadata"]["annotations"]["landfall.dev/sharing_key"] = json!("k");
+    assert!(Service::new(object(slip), None).alloc.request().malformed.is_some());
 }
 
 #[test]

@@ -83,6 +83,7 @@ impl Lan {
         let named = |segment: &Segment| (segment.link().name.clone(), segment.figures());
         self.figures.send_replace(Arc::new(Figures {
             eligible: self.desired.as_ref().is_some_and(|desired| desired.off().is_none()),
+            stale: self.desired.as_ref().is_some_and(|desired| desired.is_stale()),
             interfaces: self.segments.values().map(named).collect(),
         }));
     }
@@ -138,7 +139,7 @@ impl Lan {
 
     /// What is wrong with the node's data path, and with the LANs themselves.
     fn troubles(&self) -> impl Iterator<Item = Reason> {
-        let stale = self.desired.as_ref().filter(|desired| desired.is_stale()).map(|_| reasons::stale());
+        let stale = self.desired.as_ref().is_some_and(|desired| desired.is_stale()).then(reasons::stale);
         stale.into_iter().chain(self.segments.values().flat_map(|segment| {
             let (interface, election) = (&segment.link().name, segment.election());
             let blocked = election.peers().filter(|peer| peer.blocked).filter_map(|peer| Some(peer.name?.to_string()));

@@ -42,7 +42,7 @@ fn a_whole_page() {
         },
     };
     let interfaces = BTreeMap::from([("eth0".to_owned(), segment)]);
-    let (_sender, latest) = watch::channel(Arc::new(Figures { eligible: true, interfaces }));
+    let (_sender, latest) = watch::channel(Arc::new(Figures { eligible: true, stale: false, interfaces }));
     let text = page(&registry(Latest(latest)));
     assert_eq!(undocumented(&text), [""; 0]);
     let text = text.replace(env!("CARGO_PKG_VERSION"), "VERSION");
@@ -53,6 +53,9 @@ fn a_whole_page() {
     # HELP landfall_speaker_eligible Whether the node may answer for VIPs at all.
     # TYPE landfall_speaker_eligible gauge
     landfall_speaker_eligible 1
+    # HELP landfall_speaker_data_path_stale Whether kube-proxy on the node was healthy and is not now.
+    # TYPE landfall_speaker_data_path_stale gauge
+    landfall_speaker_data_path_stale 0
     # HELP landfall_speaker_vips VIPs that are answered for, and that are claimed and silent: they are probed, or a foreign host has them.
     # TYPE landfall_speaker_vips gauge
     landfall_speaker_vips{interface="eth0",state="answered"} 3
