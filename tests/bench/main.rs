@@ -96,7 +96,7 @@ fn main() -> Result<()> {
         "" => return write(measure(&ALL)?.page()),
         "allocation" => {
             let (machine, mut part) = (machine::describe("dist")?, String::new());
-            let (pure, crowd) = allocation(&ALL, &stopwatch())?;
+            let (pure, crowd) = allocation(&ALL, stopwatch())?;
             pure.section(&mut part);
             crowd.section(&mut part);
             return write(report::renew(&fs::read_to_string(&path)?, &part, &machine));
