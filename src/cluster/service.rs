@@ -142,8 +142,8 @@ impl Service {
         let addresses: Box<[IpAddr]> = ingress.iter().filter_map(Ingress::address).collect();
         let mut request = request::request(annotation, spec.load_balancer_ip.as_deref());
         let (share, malformed) = share::share(annotation, &spec);
-        let written = || metadata.annotations.iter().flatten().map(|(name, _)| name.as_str());
-        request.malformed = request.malformed.or(malformed).or_else(|| request::mistyped(written()));
+        let annotations = metadata.annotations.iter().flatten().map(|(name, _)| name.as_str());
+        request.malformed = request.malformed.or(malformed).or_else(|| request::mistyped(annotations));
         let has_announced = annotation(names::ANNOUNCED_ADDRESSES).is_some();
         let settled = annotation(names::SETTLED_ADDRESSES).map(parse_addresses::<Vec<_>>);
         let has_settled = settled.is_some();

@@ -38,7 +38,7 @@ use std::{
 mod figures;
 mod records;
 
-/// So many writes are in flight at once. The more there are, the more of them etcd commits together: 128 are served a tenth
+/// So many writes are in flight at once. The more there are, the more of them etcd commits together: 128 are served a twentieth
 /// faster than 64. No more than that, since API Priority and Fairness gives all ServiceAccounts of a cluster 245 seats together by
 /// default (KEP-1040: 100 of 245 shares of 600).
 pub const IN_FLIGHT: usize = 128;

@@ -91,6 +91,11 @@ impl Here {
         self.data_path?;
         Ok(())
     }
+
+    /// Whether kube-proxy on the node is not healthy any more.
+    fn is_stale(&self) -> bool {
+        self.data_path == Ok(Rules::Stale)
+    }
 }
 
 /// The whole table.
@@ -119,7 +124,7 @@ impl Desired {
 
     /// Whether the node yields to those that are better placed, since kube-proxy on it is not healthy any more.
     pub fn is_stale(&self) -> bool {
-        self.here.data_path == Ok(Rules::Stale)
+        self.here.is_stale()
     }
 
     /// How far the announcements let an interface of this node announce.

@@ -52,11 +52,7 @@ fn moves_and_stays(lab: &Lab, vip: IpAddr, why: &str, fail: impl FnOnce(&str), m
 
 #[test]
 fn a_node_whose_kube_proxy_is_dead_or_hangs_hands_over_and_gets_nothing_back() {
-    let lab = Lab::up();
-    lab.apply_example("2-loadbalancer.yaml");
-    let vip = lab.address("web");
-    let url = format!("http://{}:30080", host(vip));
-    lab.wait_answer(&[], &url);
+    let (lab, vip, url) = Lab::serving_web();
     let why = "kube-proxy on the node is not healthy any more";
     let (kill, start) = (|node: &str| lab.kube_proxy(node).kill(), |node: &str| lab.kube_proxy(node).start().unwrap());
     moves_and_stays(&lab, vip, why, kill, start);
@@ -69,11 +65,7 @@ fn a_node_whose_kube_proxy_is_dead_or_hangs_hands_over_and_gets_nothing_back() {
 
 #[test]
 fn where_no_kube_proxy_is_healthy_any_more_addresses_stay_and_the_first_that_is_takes_them() {
-    let lab = Lab::up();
-    lab.apply_example("2-loadbalancer.yaml");
-    let vip = lab.address("web");
-    let url = format!("http://{}:30080", host(vip));
-    lab.wait_answer(&[], &url);
+    let (lab, vip, url) = Lab::serving_web();
     let owner = lab.owner(vip);
     let nodes: Vec<&String> = lab.landfall.speakers().keys().collect();
     // The others' first: nobody is to take the address over.

@@ -15,7 +15,7 @@ use landfall::cluster::names::CONTROLLER;
 use landfall_sandbox::{Landfall, LandfallOptions, Process, Sandbox, wait_for};
 use serde_json::{Value, json};
 
-use crate::objects;
+use crate::{objects, sight::host};
 
 /// Longer than anything takes on a busy machine; a wait that reaches it has failed.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -43,6 +43,16 @@ impl Lab {
     pub fn up() -> Lab {
         let text = std::fs::read_to_string(example("config.yaml")).unwrap();
         Lab::with(|sandbox| sandbox.apply(&text).map(drop))
+    }
+
+    /// With the examples' pool and the first of them, whose Service `web` answers at this address and URL.
+    pub fn serving_web() -> (Lab, IpAddr, String) {
+        let lab = Lab::up();
+        lab.apply_example("2-loadbalancer.yaml");
+        let vip = lab.address("web");
+        let url = format!("http://{}:30080", host(vip));
+        lab.wait_answer(&[], &url);
+        (lab, vip, url)
     }
 
     /// With this configuration.

@@ -80,11 +80,7 @@ fn all_speakers_may_be_restarted() {
 
 #[test]
 fn an_address_is_held_while_the_api_server_is_away() {
-    let lab = Lab::up();
-    lab.apply_example("2-loadbalancer.yaml");
-    let vip = lab.address("web");
-    let url = format!("http://{}:30080", host(vip));
-    lab.wait_answer(&[], &url);
+    let (lab, vip, url) = Lab::serving_web();
     let owner = lab.owner(vip);
     lab.api_server().pause().unwrap();
     lab.speaker(&owner).kill();

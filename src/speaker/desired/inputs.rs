@@ -137,7 +137,7 @@ impl Inputs {
             return None;
         }
         let here = Here { labels: node.labels.clone(), excluded: node.excluded, data_path };
-        let best = if data_path == Ok(Rules::Stale) { Tier::Second } else { Tier::First };
+        let best = if here.is_stale() { Tier::Second } else { Tier::First };
         let mut services: BTreeMap<IpAddr, Vec<&Announced>> = BTreeMap::new();
         for service in self.services.values() {
             service.vips.iter().for_each(|vip| services.entry(*vip).or_default().push(service));
